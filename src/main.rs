@@ -1,0 +1,3 @@
+//! The binary: hands the arguments and the real world to the library.
+
+fn main() {}

@@ -1,0 +1,11 @@
+//! Secret values as types: wiped on drop, never printed by accident, one guarded exit.
+
+mod fingerprint;
+mod redact;
+mod text;
+mod value;
+
+pub use fingerprint::{Fingerprint, FingerprintKey};
+pub use redact::{Redactor, is_worth_hiding};
+pub use text::SecretText;
+pub use value::SecretValue;

@@ -1,0 +1,112 @@
+//! The process's environment: a snapshot, and every variable that is read from it, declared once.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+/// An environment variable that this program reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Variable {
+    /// An identity itself, for CI.
+    Identity,
+    /// Path of a file that holds an identity.
+    IdentityFile,
+    /// The editor for `edit`, before `VISUAL` and `EDITOR`.
+    LucaSecretsEditor,
+    /// The user's full-screen editor.
+    Visual,
+    /// The user's editor.
+    Editor,
+    /// The user's home folder.
+    Home,
+    /// The user's configuration folder (XDG base directories).
+    ConfigHome,
+    /// The user's folder for state that outlives a run (XDG base directories).
+    StateHome,
+    /// A private folder in memory (XDG base directories).
+    RuntimeDir,
+    /// `true` inside a GitHub Actions job.
+    GithubActions,
+    /// Set and not empty: no colours.
+    NoColor,
+    /// Who is working.
+    User,
+}
+
+impl Variable {
+    /// The variable's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Identity => "LUCA_SECRETS_IDENTITY",
+            Self::IdentityFile => "LUCA_SECRETS_IDENTITY_FILE",
+            Self::LucaSecretsEditor => "LUCA_SECRETS_EDITOR",
+            Self::Visual => "VISUAL",
+            Self::Editor => "EDITOR",
+            Self::Home => "HOME",
+            Self::ConfigHome => "XDG_CONFIG_HOME",
+            Self::StateHome => "XDG_STATE_HOME",
+            Self::RuntimeDir => "XDG_RUNTIME_DIR",
+            Self::GithubActions => "GITHUB_ACTIONS",
+            Self::NoColor => "NO_COLOR",
+            Self::User => "USER",
+        }
+    }
+
+    /// Whether the variable's value gives access to secrets, so that no child may inherit it.
+    pub fn is_private(name: &OsStr) -> bool {
+        [Self::Identity, Self::IdentityFile].iter().any(|variable| name == variable.name())
+    }
+}
+
+/// The environment as it was when the program started.
+#[derive(Clone, Default)]
+pub struct Environment(BTreeMap<OsString, OsString>);
+
+impl Environment {
+    /// An environment of the given variables.
+    pub fn new(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
+        Self(variables.into_iter().collect())
+    }
+
+    /// A variable's value; an empty one counts as not set.
+    pub fn get(&self, variable: Variable) -> Option<&OsStr> {
+        self.0.get(OsStr::new(variable.name())).map(OsString::as_os_str).filter(|value| !value.is_empty())
+    }
+
+    /// A variable's value if it is UTF-8.
+    pub fn text(&self, variable: Variable) -> Option<&str> {
+        self.get(variable).and_then(OsStr::to_str)
+    }
+
+    /// What a child may inherit: everything but the variables that give access to secrets.
+    pub fn for_children(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
+        self.0
+            .iter()
+            .filter(|(name, _)| !Variable::is_private(name))
+            .map(|(name, value)| (name.as_os_str(), value.as_os_str()))
+    }
+
+    /// Our folder below a base of the XDG specification, or below its default in the home folder.
+    fn folder(&self, base: Variable, default: &str) -> Option<PathBuf> {
+        let absolute = |value: &OsStr| Some(PathBuf::from(value)).filter(|path| path.is_absolute());
+        self.get(base)
+            .and_then(absolute)
+            .or_else(|| self.get(Variable::Home).and_then(absolute).map(|home| home.join(default)))
+            .map(|base| base.join("luca-secrets"))
+    }
+
+    /// Where the user's identity lies: `~/.config/luca-secrets`.
+    pub fn config_folder(&self) -> Option<PathBuf> {
+        self.folder(Variable::ConfigHome, ".config")
+    }
+
+    /// Where drafts are kept: `~/.local/state/luca-secrets`.
+    pub fn state_folder(&self) -> Option<PathBuf> {
+        self.folder(Variable::StateHome, ".local/state")
+    }
+
+    /// Whether this is a GitHub Actions job.
+    pub fn is_github_actions(&self) -> bool {
+        self.get(Variable::GithubActions).is_some_and(|value| value == "true")
+    }
+}

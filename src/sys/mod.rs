@@ -1,0 +1,20 @@
+//! Everything outside the process. The only module that touches files, the clock, randomness, other programs and the
+//! terminal, so that tests can stop, fail and kill any of it.
+
+mod clock;
+mod disk;
+mod env;
+mod lock;
+mod process;
+mod random;
+mod system;
+mod terminal;
+
+pub use clock::{Clock, FixedClock, SystemClock};
+pub use disk::{Disk, FileError, FileProblem, Gate, Kind, OpenGate, Operation, Permissions, PrivateBytes};
+pub use env::{Environment, Variable};
+pub use lock::{FolderLock, LockError};
+pub use process::{Ending, Session, SessionEnd, exec, output};
+pub use random::{OsRandom, Random};
+pub use system::{System, host_name};
+pub use terminal::{ControllingTerminal, NoTerminal, Terminal};
