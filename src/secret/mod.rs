@@ -5,7 +5,7 @@ mod redact;
 mod text;
 mod value;
 
-pub use fingerprint::{Fingerprint, FingerprintKey};
+pub use fingerprint::{Fingerprint, FingerprintKey, hex};
 pub use redact::{Redactor, is_worth_hiding};
 pub use text::SecretText;
 pub use value::SecretValue;

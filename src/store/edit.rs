@@ -1,0 +1,211 @@
+//! Changes to a store: gathered in memory, committed once; dropped means nothing happened.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::name::SecretName;
+use crate::secret::{SecretText, SecretValue};
+use crate::sys::{Disk, FolderLock};
+
+use super::document::{Document, Header, Origin, check_secrets_text};
+use super::envelope;
+use super::error::StoreError;
+use super::merge::{Merged, merge};
+use super::outline::DocumentError;
+use super::splice::{Changes, apply, differences};
+use super::state::{SIZE_LIMIT, Unlocked, open};
+
+/// Who writes, and when.
+#[derive(Debug, Clone)]
+pub struct Author {
+    /// The moment of the write.
+    pub now: Timestamp,
+    /// `user@machine`.
+    pub name: String,
+}
+
+/// What happened to a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Change {
+    /// It is new.
+    Added,
+    /// It has another value.
+    Changed,
+    /// It is gone.
+    Removed,
+}
+
+/// What a commit did.
+pub struct Committed {
+    /// The store's generation now.
+    pub generation: u64,
+    /// What happened to which secret; empty if only comments changed.
+    pub changes: Vec<(SecretName, Change)>,
+    /// Whether anything was written: a commit that changes nothing leaves the bytes alone.
+    pub written: bool,
+    /// Whether somebody else's changes were merged in.
+    pub merged: bool,
+}
+
+/// Changes to an opened store.
+#[must_use = "changes are lost unless they are committed"]
+pub struct Edit<'a> {
+    base: &'a Unlocked,
+    origin: Origin,
+    changes: Changes,
+    /// The whole text of the secrets, where a person has rewritten it.
+    text: Option<SecretText>,
+}
+
+impl Unlocked {
+    /// Starts a set of changes.
+    pub fn edit(&self, origin: Origin) -> Edit<'_> {
+        Edit { base: self, origin, changes: Changes::new(), text: None }
+    }
+
+    /// Checks a text as [`Edit::set_text`] takes it: the secrets in it, each with the byte where its value starts.
+    pub fn check_text(text: &SecretText) -> Result<Vec<(SecretName, usize)>, DocumentError> {
+        check_secrets_text(text.expose())
+    }
+}
+
+impl Edit<'_> {
+    /// Adds or replaces a secret.
+    pub fn set(&mut self, name: SecretName, value: SecretValue) {
+        self.changes.insert(name, Some(value));
+    }
+
+    /// Removes a secret.
+    pub fn remove(&mut self, name: SecretName) {
+        self.changes.insert(name, None);
+    }
+
+    /// Takes the whole text of the secrets, as [`Document::secrets_text`] gives it, in a new form.
+    pub fn set_text(&mut self, text: SecretText) -> Result<(), StoreError> {
+        let ours = self.reread(&text)?;
+        self.changes = differences(&self.base.document, &ours);
+        self.text = Some(text);
+        Ok(())
+    }
+
+    /// What the edit would do to which secret.
+    pub fn preview(&self) -> Vec<(SecretName, Change)> {
+        listed(&self.base.document, &self.changes)
+    }
+
+    /// Writes the changes: all of them, or none. Waits at most `patience` for another writer, and merges what it wrote.
+    pub fn commit(self, disk: &Disk, author: &Author, patience: Duration) -> Result<Committed, StoreError> {
+        let path = &self.base.path;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let _lock = FolderLock::acquire(folder, patience)?;
+        let current = disk.read(path, SIZE_LIMIT)?;
+        let newer = if *current == self.base.sealed {
+            None
+        } else {
+            Some(open(path, &current, &self.base.identities)?)
+        };
+        let theirs = newer.as_ref().unwrap_or(&self.base.document);
+        if theirs.id() != self.base.document.id() {
+            return Err(StoreError::Replaced(path.clone()));
+        }
+        let ours = match merge(&self.base.document, &self.changes, theirs) {
+            Merged::Clean(changes) => changes,
+            Merged::Conflict(names) => return Err(StoreError::Conflict(names)),
+        };
+        let region = self.region(theirs, &ours)?;
+        let mut committed = Committed {
+            generation: theirs.generation(),
+            changes: listed(theirs, &ours),
+            written: false,
+            merged: newer.is_some(),
+        };
+        if region.expose() != theirs.secrets_text().expose() {
+            let text = next_text(theirs, &region, author, self.origin, &committed.changes);
+            self.write(disk, theirs, text)?;
+            committed.generation += 1;
+            committed.written = true;
+        }
+        Ok(committed)
+    }
+
+    /// The secrets' text after the merge: ours with their changes where a person wrote it, else theirs with ours.
+    fn region(&self, theirs: &Document, ours: &Changes) -> Result<SecretText, StoreError> {
+        let text = match &self.text {
+            Some(text) => apply(text.expose(), &differences(&self.base.document, theirs)),
+            None => apply(theirs.secrets_text().expose(), ours),
+        };
+        text.map(|text| tidy(&text)).map_err(StoreError::Text)
+    }
+
+    fn write(&self, disk: &Disk, theirs: &Document, text: SecretText) -> Result<(), StoreError> {
+        let path = &self.base.path;
+        // What cannot be read back must not replace what can.
+        let next = Document::parse(text).map_err(StoreError::Text)?;
+        let keys: Vec<&str> = theirs.recipients().iter().map(|recipient| recipient.key.as_str()).collect();
+        let sealed =
+            envelope::seal(next.text(), &keys).map_err(|error| StoreError::Envelope(path.clone(), error))?;
+        let mode = disk.permissions(path)?.mode & 0o777;
+        Ok(disk.replace(path, &sealed, mode)?)
+    }
+
+    fn reread(&self, text: &SecretText) -> Result<Document, StoreError> {
+        check_secrets_text(text.expose()).map_err(StoreError::Text)?;
+        let base = &self.base.document;
+        let text = Document::compose(
+            &base.header,
+            &base.recipients,
+            text.expose(),
+            std::iter::empty(),
+            std::iter::empty(),
+        );
+        Document::parse(text).map_err(StoreError::Text)
+    }
+}
+
+/// The document one generation on.
+fn next_text(
+    theirs: &Document,
+    region: &SecretText,
+    author: &Author,
+    origin: Origin,
+    changes: &[(SecretName, Change)],
+) -> SecretText {
+    let header = Header {
+        generation: theirs.generation() + 1,
+        written: author.now,
+        by: author.name.clone(),
+        id: theirs.id().to_owned(),
+    };
+    let touched: BTreeSet<&SecretName> = changes.iter().map(|(name, _)| name).collect();
+    let kept: Vec<&SecretName> = theirs.names().filter(|name| !touched.contains(name)).collect();
+    let old = kept.iter().filter_map(|name| Some((name.as_str(), theirs.version_line(name)?.to_owned())));
+    let new = changes.iter().filter(|(_, change)| *change != Change::Removed).map(|(name, _)| {
+        (name.as_str(), format!("{{ since = {}, origin = \"{}\" }}", author.now, origin.name()))
+    });
+    Document::compose(&header, theirs.recipients(), region.expose(), old.chain(new), theirs.foreign())
+}
+
+fn listed(base: &Document, changes: &Changes) -> Vec<(SecretName, Change)> {
+    let change = |name: &SecretName, value: &Option<SecretValue>| match (base.get(name), value) {
+        (None, Some(_)) => Some(Change::Added),
+        (Some(before), Some(after)) if before != *after => Some(Change::Changed),
+        (Some(_), None) => Some(Change::Removed),
+        _ => None,
+    };
+    changes.iter().filter_map(|(name, value)| Some((name.clone(), change(name, value)?))).collect()
+}
+
+/// The text without empty lines at its ends, with one line feed behind its last line.
+fn tidy(text: &SecretText) -> SecretText {
+    let trimmed = text.expose().trim_matches('\n');
+    let mut tidy = SecretText::with_capacity(trimmed.len() + 1);
+    if !trimmed.is_empty() {
+        tidy.push_str(trimmed);
+        tidy.push('\n');
+    }
+    tidy
+}

@@ -1,0 +1,63 @@
+//! What can go wrong with a store.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::name::SecretName;
+use crate::sys::{FileError, LockError};
+
+use super::envelope::EnvelopeError;
+use super::outline::DocumentError;
+
+/// What went wrong with a store.
+#[derive(Debug)]
+pub enum StoreError {
+    /// The file could not be read or written.
+    File(FileError),
+    /// Somebody else is writing.
+    Lock(LockError),
+    /// The file could not be opened or sealed.
+    Envelope(PathBuf, EnvelopeError),
+    /// It opens, but the document inside cannot be read.
+    Document(PathBuf, DocumentError),
+    /// The text of an edit cannot be read; places count in that text.
+    Text(DocumentError),
+    /// Somebody else changed the same secrets meanwhile.
+    Conflict(Vec<SecretName>),
+    /// The file was replaced by a different store meanwhile.
+    Replaced(PathBuf),
+    /// No randomness.
+    Random(std::io::Error),
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(error) => error.fmt(f),
+            Self::Lock(error) => error.fmt(f),
+            Self::Envelope(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::Document(path, error) => write!(f, "{}: inside, {error}", path.display()),
+            Self::Text(error) => error.fmt(f),
+            Self::Conflict(names) => {
+                let names: Vec<&str> = names.iter().map(SecretName::as_str).collect();
+                write!(f, "somebody else changed {} meanwhile, in another way", names.join(", "))
+            }
+            Self::Replaced(path) => write!(f, "{}: replaced by a different store meanwhile", path.display()),
+            Self::Random(error) => write!(f, "the system gives no randomness: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+impl From<FileError> for StoreError {
+    fn from(error: FileError) -> Self {
+        Self::File(error)
+    }
+}
+
+impl From<LockError> for StoreError {
+    fn from(error: LockError) -> Self {
+        Self::Lock(error)
+    }
+}

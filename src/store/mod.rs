@@ -1,0 +1,22 @@
+//! The encrypted file: opening it, the document inside, changes to it, and how two changes become one.
+
+mod toml_text;
+mod outline;
+mod document;
+mod splice;
+mod merge;
+mod identity;
+mod envelope;
+mod error;
+mod state;
+mod edit;
+mod draft;
+
+pub use document::{Document, Origin, Recipient, Version};
+pub use draft::Draft;
+pub use edit::{Author, Change, Committed, Edit};
+pub use envelope::EnvelopeError;
+pub use error::StoreError;
+pub use identity::{Identity, IdentityError};
+pub use outline::{DocumentError, DocumentProblem};
+pub use state::{SIZE_LIMIT, Store, Unlocked};

@@ -1,0 +1,229 @@
+//! Where everything stands in a document: a single pass over the TOML events, without copying a value.
+//!
+//! The document stays one text. Reading a secret is decoding a span, changing one is replacing a span, and so comments,
+//! order and spelling of everything else survive, and no tree of half-forgotten copies needs wiping.
+
+use std::fmt;
+
+use toml_parser::Source;
+use toml_parser::decoder::Encoding;
+use toml_parser::parser::{Event, EventKind, parse_document};
+
+use crate::name::{NameError, SecretName};
+
+/// Why a document cannot be read. Points at a place, never holds what stands there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DocumentError {
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+    /// What is wrong there.
+    pub problem: DocumentProblem,
+}
+
+/// What can be wrong with a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DocumentProblem {
+    /// Not TOML: what the parser says, which never quotes.
+    Syntax(String),
+    /// The same secret stands twice; the line of the first.
+    Duplicate(SecretName, usize),
+    /// The same table stands twice; the line of the first.
+    DuplicateTable(usize),
+    /// A key that is no secret's name.
+    Name(NameError),
+    /// A table that is not `[secrets.group]` among the secrets.
+    ForeignTable,
+    /// A secret that is a table or an array.
+    NotText(SecretName),
+    /// A date or an unusual number without quotes.
+    NeedsQuotes(SecretName),
+    /// The store's own part is missing something or has it in the wrong form.
+    Store(&'static str),
+    /// A newer program wrote the document.
+    Format(u64),
+    /// Not UTF-8.
+    Encoding,
+}
+
+impl fmt::Display for DocumentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}, column {}: {}", self.line, self.column, self.problem)
+    }
+}
+
+impl fmt::Display for DocumentProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Syntax(description) => write!(f, "not valid TOML: {description}"),
+            Self::Duplicate(name, line) => write!(f, "{name} is defined twice, first on line {line}"),
+            Self::DuplicateTable(line) => write!(f, "the same table stands on line {line} already"),
+            Self::Name(error) => error.fmt(f),
+            Self::ForeignTable => f.write_str("tables among the secrets have the form [secrets.group]"),
+            Self::NotText(name) => write!(f, "{name} is a table or an array where a text belongs"),
+            Self::NeedsQuotes(name) => {
+                write!(f, "the value of {name} has several spellings, so write it as a text in quotes")
+            }
+            Self::Store(what) => write!(f, "the store's own part is damaged: {what}"),
+            Self::Format(number) => {
+                write!(f, "the store has format {number}, which is newer than this program")
+            }
+            Self::Encoding => f.write_str("not UTF-8 text"),
+        }
+    }
+}
+
+impl std::error::Error for DocumentError {}
+
+/// A byte range of the document.
+pub(super) type Range = std::ops::Range<usize>;
+
+/// One `key = value` with a scalar, wherever it stands.
+pub(super) struct Leaf {
+    /// The table it stands under, an index into [`Outline::tables`].
+    pub(super) table: usize,
+    /// The keys from the table to the value, decoded.
+    pub(super) keys: Vec<String>,
+    /// Where the first key starts.
+    pub(super) start: usize,
+    /// Where the value stands; empty for an array.
+    pub(super) value: Range,
+    /// How the value is quoted.
+    pub(super) encoding: Option<Encoding>,
+    /// Whether the value is an array or stands in one, or in an inline table.
+    pub(super) nested: bool,
+}
+
+/// One `[table]` or `[[table]]`; the first is the part above all headers.
+pub(super) struct Table {
+    /// The decoded keys of the header.
+    pub(super) path: Vec<String>,
+    /// Where the header starts.
+    pub(super) start: usize,
+    /// Whether it is an `[[array of tables]]`.
+    pub(super) is_array: bool,
+}
+
+/// All tables and scalars of a document in their order.
+#[derive(Default)]
+pub(super) struct Outline {
+    pub(super) tables: Vec<Table>,
+    pub(super) leaves: Vec<Leaf>,
+}
+
+impl Outline {
+    /// Reads a document. `root` is the path that the part above all headers belongs to.
+    pub(super) fn read(text: &str, root: &[&str]) -> Result<Self, DocumentError> {
+        let tokens = Source::new(text).lex().into_vec();
+        let mut builder = Builder::new(text, root);
+        let mut error = None;
+        parse_document(&tokens, &mut |event: Event| builder.event(&event), &mut error);
+        if let Some(error) = error {
+            let at = error.unexpected().or(error.context()).map_or(text.len(), |span| span.start());
+            return Err(error_at(text, at, DocumentProblem::Syntax(error.description().to_owned())));
+        }
+        Ok(builder.outline)
+    }
+}
+
+/// An error with its line and column.
+pub(super) fn error_at(text: &str, at: usize, problem: DocumentProblem) -> DocumentError {
+    let at = (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    let before = &text[..at];
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    DocumentError {
+        line: before.matches('\n').count() + 1,
+        column: before[line_start..].chars().count() + 1,
+        problem,
+    }
+}
+
+struct Builder<'t> {
+    text: &'t str,
+    outline: Outline,
+    keys: Vec<String>,
+    /// Where the first of `keys` starts.
+    start: Option<usize>,
+    /// Lengths of `keys` at the open inline tables; `None` for an open array.
+    open: Vec<Option<usize>>,
+}
+
+impl<'t> Builder<'t> {
+    fn new(text: &'t str, root: &[&str]) -> Self {
+        let path = root.iter().map(|key| (*key).to_owned()).collect();
+        let outline = Outline { tables: vec![Table { path, start: 0, is_array: false }], leaves: Vec::new() };
+        let (keys, open) = (Vec::new(), Vec::new());
+        Self { text, outline, keys, start: None, open }
+    }
+
+    fn event(&mut self, event: &Event) {
+        match event.kind() {
+            EventKind::StdTableOpen | EventKind::ArrayTableOpen => self.start = Some(event.span().start()),
+            EventKind::StdTableClose | EventKind::ArrayTableClose => self.header(event),
+            EventKind::SimpleKey => self.key(event),
+            EventKind::Scalar => self.leaf(event, event.span().start()..event.span().end()),
+            EventKind::InlineTableOpen => self.open.push(Some(self.keys.len())),
+            EventKind::ArrayOpen => {
+                if self.open.is_empty() {
+                    self.leaf_nested(event, 0..0);
+                }
+                self.open.push(None);
+            }
+            EventKind::ArrayClose | EventKind::InlineTableClose => {
+                self.open.pop();
+                self.value_done();
+            }
+            _ => {}
+        }
+    }
+
+    fn key(&mut self, event: &Event) {
+        let span = event.span();
+        let raw = &self.text[span.start()..span.end()];
+        self.start.get_or_insert(span.start());
+        let mut decoded = std::borrow::Cow::Borrowed("");
+        let raw = toml_parser::Raw::new_unchecked(raw, event.encoding(), span);
+        raw.decode_key(&mut decoded, &mut ());
+        self.keys.push(decoded.into_owned());
+    }
+
+    fn header(&mut self, event: &Event) {
+        let is_array = event.kind() == EventKind::ArrayTableClose;
+        let start = self.start.take().unwrap_or(0);
+        let path = std::mem::take(&mut self.keys);
+        self.outline.tables.push(Table { path, start, is_array });
+    }
+
+    fn leaf(&mut self, event: &Event, value: Range) {
+        // Scalars inside arrays belong to the array.
+        if self.open.last() != Some(&None) {
+            let nested = !self.open.is_empty();
+            self.push_leaf(value, event.encoding(), nested);
+            self.value_done();
+        }
+    }
+
+    fn leaf_nested(&mut self, event: &Event, value: Range) {
+        self.push_leaf(value, event.encoding(), true);
+    }
+
+    fn push_leaf(&mut self, value: Range, encoding: Option<Encoding>, nested: bool) {
+        let table = self.outline.tables.len() - 1;
+        let keys = self.keys.clone();
+        let start = self.start.unwrap_or(0);
+        self.outline.leaves.push(Leaf { table, keys, start, value, encoding, nested });
+    }
+
+    /// Forgets the keys of the value that has just ended.
+    fn value_done(&mut self) {
+        match self.open.last() {
+            None => {
+                self.keys.clear();
+                self.start = None;
+            }
+            Some(Some(length)) => self.keys.truncate(*length),
+            Some(None) => {}
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Changing single secrets in a text of `[secrets.group]` tables without touching anything else in it.
+
+use std::collections::BTreeMap;
+
+use crate::name::SecretName;
+use crate::secret::{SecretText, SecretValue};
+
+use super::document::{Document, end_of_line, start_of_line};
+use super::outline::{DocumentError, Leaf, Outline, Range};
+use super::toml_text::push_string;
+
+/// New values by name; `None` removes the secret.
+pub(super) type Changes = BTreeMap<SecretName, Option<SecretValue>>;
+
+/// What turns `base` into `other`.
+pub(super) fn differences(base: &Document, other: &Document) -> Changes {
+    let mut changes = Changes::new();
+    for name in other.names() {
+        let same_spelling =
+            base.spelling(name).is_some_and(|spelling| other.spelling(name) == Some(spelling));
+        if !same_spelling && base.get(name) != other.get(name) {
+            changes.insert(name.clone(), other.get(name));
+        }
+    }
+    for name in base.names().filter(|name| !other.contains(name)) {
+        changes.insert(name.clone(), None);
+    }
+    changes
+}
+
+/// The text with the changes made. Comments, order and the spelling of all other values stay.
+pub(super) fn apply(text: &str, changes: &Changes) -> Result<SecretText, DocumentError> {
+    let outline = Outline::read(text, &["secrets"])?;
+    let mut patches = Vec::new();
+    let mut added = BTreeMap::new();
+    let places = places(&outline);
+    for (name, value) in changes {
+        match (places.get(&(name.group(), name.key())), value) {
+            (Some(leaf), Some(value)) => patches.push(replaced(leaf, value)),
+            (Some(leaf), None) => patches.push(removed(text, leaf)),
+            (None, Some(value)) => {
+                added.entry(name.group()).or_insert_with(Vec::new).push((name, value));
+            }
+            (None, None) => {}
+        }
+    }
+    let mut tail = SecretText::default();
+    for (group, secrets) in added {
+        match spot(text, &outline, group) {
+            Some((at, prefix)) => patches.push((at..at, lines(text, at, &prefix, &secrets))),
+            None => push_group(&mut tail, group, &secrets),
+        }
+    }
+    Ok(patched(text, patches, &tail))
+}
+
+type Patch = (Range, SecretText);
+
+fn places(outline: &Outline) -> BTreeMap<(&str, &str), &Leaf> {
+    let mut places = BTreeMap::new();
+    for leaf in &outline.leaves {
+        let path = outline.tables[leaf.table].path.iter().skip(1).chain(&leaf.keys);
+        let path: Vec<&str> = path.map(String::as_str).collect();
+        if let [group, key] = path[..] {
+            places.insert((group, key), leaf);
+        }
+    }
+    places
+}
+
+fn replaced(leaf: &Leaf, value: &SecretValue) -> Patch {
+    let mut spelled = SecretText::with_capacity(value.expose().len() + 8);
+    push_string(&mut spelled, value.expose());
+    (leaf.value.clone(), spelled)
+}
+
+fn removed(text: &str, leaf: &Leaf) -> Patch {
+    (start_of_line(text, leaf.start)..end_of_line(text, leaf.value.end), SecretText::default())
+}
+
+/// Where a new secret of an existing group goes, and what stands before its key there: after the group's last secret.
+fn spot(text: &str, outline: &Outline, group: &str) -> Option<(usize, String)> {
+    let tables = &outline.tables;
+    let last = outline.leaves.iter().rfind(|leaf| match &tables[leaf.table].path[1..] {
+        [] => leaf.keys.first().is_some_and(|key| key == group),
+        path => path == [group],
+    });
+    if let Some(leaf) = last {
+        let prefix = if tables[leaf.table].path.len() == 1 { format!("{group}.") } else { String::new() };
+        return Some((end_of_line(text, leaf.value.end), prefix));
+    }
+    let empty = tables.iter().find(|table| table.path.len() == 2 && table.path[1] == group)?;
+    Some((end_of_line(text, empty.start), String::new()))
+}
+
+fn lines(text: &str, at: usize, prefix: &str, secrets: &[(&SecretName, &SecretValue)]) -> SecretText {
+    let mut lines = SecretText::default();
+    if at > 0 && !text[..at].ends_with('\n') {
+        lines.push('\n');
+    }
+    for (name, value) in secrets {
+        lines.push_str(prefix);
+        push_line(&mut lines, name, value);
+    }
+    lines
+}
+
+fn push_line(output: &mut SecretText, name: &SecretName, value: &SecretValue) {
+    output.push_str(name.key());
+    output.push_str(" = ");
+    push_string(output, value.expose());
+    output.push('\n');
+}
+
+fn push_group(output: &mut SecretText, group: &str, secrets: &[(&SecretName, &SecretValue)]) {
+    output.push_str("\n[secrets.");
+    output.push_str(group);
+    output.push_str("]\n");
+    for (name, value) in secrets {
+        push_line(output, name, value);
+    }
+}
+
+fn patched(text: &str, mut patches: Vec<Patch>, tail: &SecretText) -> SecretText {
+    patches.sort_by_key(|(range, _)| (range.start, range.end));
+    let added: usize = patches.iter().map(|(_, with)| with.len()).sum();
+    let mut output = SecretText::with_capacity(text.len() + added + tail.len() + 1);
+    let mut done = 0;
+    for (range, with) in &patches {
+        output.push_str(&text[done..range.start]);
+        output.push_str(with.expose());
+        done = range.end;
+    }
+    output.push_str(&text[done..]);
+    if !tail.is_empty() && !output.is_empty() && !output.expose().ends_with('\n') {
+        output.push('\n');
+    }
+    output.push_str(if output.is_empty() { tail.expose().trim_start_matches('\n') } else { tail.expose() });
+    output
+}
