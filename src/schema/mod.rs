@@ -3,9 +3,23 @@
 mod dialect;
 mod model;
 mod template;
+mod duration;
+mod address;
+mod encoding;
+mod keys;
+mod types;
+mod placeholder;
+mod violation;
+mod check;
+mod generate;
 
+pub use check::{check, check_value, compile_pattern};
 pub use dialect::{Dialect, Reader};
+pub use duration::parse_duration;
+pub use generate::{GenerateError, LONGEST_GENERATED, WEAKEST_BITS, generate, policy_entropy_bits};
 pub use model::{
     Alphabet, Entry, EnvFile, GithubTarget, Group, Place, Policy, Rotation, Rules, Schema, Type, Variable,
 };
 pub use template::Template;
+pub use types::TypeMismatch;
+pub use violation::{Severity, Violation, ViolationKind};
