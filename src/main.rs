@@ -1,3 +1,26 @@
 //! The binary: hands the arguments and the real world to the library.
 
-fn main() {}
+use std::io::{IsTerminal, stderr, stdin, stdout};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use luca_secrets::cli;
+use luca_secrets::sys::{ControllingTerminal, Disk, Environment, OpenGate, OsRandom, System, SystemClock};
+
+fn main() -> ExitCode {
+    let system = System {
+        folder: std::env::current_dir().unwrap_or_default(),
+        env: Environment::new(std::env::vars_os()),
+        clock: Box::new(SystemClock),
+        random: Box::new(OsRandom),
+        disk: Disk::new(Arc::new(OpenGate)),
+        terminal: Box::new(ControllingTerminal),
+        stdin: Box::new(stdin()),
+        stdin_is_terminal: stdin().is_terminal(),
+        stdout: Box::new(std::io::BufWriter::new(stdout())),
+        stdout_is_terminal: stdout().is_terminal(),
+        stderr: Box::new(stderr()),
+        stderr_is_terminal: stderr().is_terminal(),
+    };
+    ExitCode::from(cli::run(std::env::args_os(), system))
+}

@@ -48,6 +48,17 @@ impl SecretText {
         &self.0
     }
 
+    /// The text without empty lines at its ends, with one line feed behind its last line.
+    pub fn tidied(&self) -> Self {
+        let trimmed = self.0.trim_matches('\n');
+        let mut tidy = Self::with_capacity(trimmed.len() + 1);
+        if !trimmed.is_empty() {
+            tidy.push_str(trimmed);
+            tidy.push('\n');
+        }
+        tidy
+    }
+
     /// Length in bytes.
     pub fn len(&self) -> usize {
         self.0.len()

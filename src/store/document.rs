@@ -16,7 +16,7 @@ use crate::name::SecretName;
 use crate::secret::{FingerprintKey, SecretText, SecretValue};
 
 use super::outline::{DocumentError, DocumentProblem, Leaf, Outline, Range, Table, error_at};
-use super::toml_text::{ScalarProblem, decode_scalar, push_string};
+use super::toml_text::{ScalarProblem, decode_scalar, push_toml_string};
 
 /// The format that this program writes.
 const FORMAT: u64 = 1;
@@ -121,14 +121,14 @@ impl Document {
         let mut text = SecretText::with_capacity(region.len() * 3 + 1024);
         text.push_str("# A luca-secrets store: change it with `luca-secrets edit`.\n[store]\n");
         text.push_str(&format!("format = {FORMAT}\nid = "));
-        push_string(&mut text, &header.id);
+        push_toml_string(&mut text, &header.id);
         text.push_str(&format!("\ngeneration = {}\nwritten = {}\nby = ", header.generation, header.written));
-        push_string(&mut text, &header.by);
+        push_toml_string(&mut text, &header.by);
         for recipient in recipients {
             text.push_str("\n\n[[recipients]]\nname = ");
-            push_string(&mut text, &recipient.name);
+            push_toml_string(&mut text, &recipient.name);
             text.push_str("\nkey = ");
-            push_string(&mut text, &recipient.key);
+            push_toml_string(&mut text, &recipient.key);
             text.push_str(&format!("\nsince = {}", recipient.since));
         }
         text.push_str("\n\n[secrets]\n");

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use crate::secret::{SecretText, hex};
 use crate::sys::Disk;
 
-use super::envelope;
+use super::envelope::{self, EnvelopeError};
 use super::error::StoreError;
 use super::state::{SIZE_LIMIT, Unlocked};
 
@@ -33,23 +33,36 @@ impl Draft {
         disk.kind(&self.path).is_ok_and(|kind| kind.is_some())
     }
 
-    /// Keeps a text, sealed for the readers of the store.
-    pub fn keep(&self, disk: &Disk, store: &Unlocked, text: &SecretText) -> Result<(), StoreError> {
+    /// Keeps a text, sealed for the readers of the store, with the text that the edit began with: changes are counted
+    /// from that when the draft is taken up.
+    pub fn keep(
+        &self,
+        disk: &Disk,
+        store: &Unlocked,
+        base: &SecretText,
+        text: &SecretText,
+    ) -> Result<(), StoreError> {
         let fail = |error| StoreError::Envelope(self.path.clone(), error);
-        let keys: Vec<&str> =
-            store.document.recipients().iter().map(|recipient| recipient.key.as_str()).collect();
-        let sealed = envelope::seal(text, &keys).map_err(fail)?;
+        let mut both = SecretText::with_capacity(base.len() + text.len() + 32);
+        both.push_str(&format!("{}\n", base.len()));
+        both.push_str(base.expose());
+        both.push_str(text.expose());
+        let keys: Vec<&str> = store.document.recipients().iter().map(|recipient| recipient.key.as_str()).collect();
+        let sealed = envelope::seal(&both, &keys).map_err(fail)?;
         if let Some(folder) = self.path.parent() {
             disk.create_private_folder(folder)?;
         }
         Ok(disk.replace(&self.path, &sealed, 0o600)?)
     }
 
-    /// Takes up a kept text.
-    pub fn read(&self, disk: &Disk, store: &Unlocked) -> Result<SecretText, StoreError> {
+    /// Takes up a kept text: what the edit began with, and what it had become.
+    pub fn read(&self, disk: &Disk, store: &Unlocked) -> Result<(SecretText, SecretText), StoreError> {
+        let fail = |error| StoreError::Envelope(self.path.clone(), error);
         let sealed = disk.read(&self.path, SIZE_LIMIT)?;
-        envelope::open(&sealed, &store.identities)
-            .map_err(|error| StoreError::Envelope(self.path.clone(), error))
+        let both = envelope::open(&sealed, &store.identities).map_err(fail)?;
+        let parts = both.expose().split_once('\n').and_then(|(length, rest)| rest.split_at_checked(length.parse().ok()?));
+        let (base, text) = parts.ok_or_else(|| fail(EnvelopeError::NotText))?;
+        Ok((SecretText::new(base.to_owned()), SecretText::new(text.to_owned())))
     }
 
     /// Removes it.

@@ -15,7 +15,7 @@ use super::envelope;
 use super::error::StoreError;
 use super::merge::{Merged, merge};
 use super::outline::DocumentError;
-use super::splice::{Changes, apply, differences};
+use super::splice::{Changes, apply, differences, lines_inside_values, without_empty_tables};
 use super::state::{SIZE_LIMIT, Unlocked, open};
 
 /// Who writes, and when.
@@ -54,7 +54,9 @@ pub struct Committed {
 /// Changes to an opened store.
 #[must_use = "changes are lost unless they are committed"]
 pub struct Edit<'a> {
-    base: &'a Unlocked,
+    store: &'a Unlocked,
+    /// What the changes are counted from, where that is not what the store held when it was opened.
+    earlier: Option<Document>,
     origin: Origin,
     changes: Changes,
     /// The whole text of the secrets, where a person has rewritten it.
@@ -64,7 +66,33 @@ pub struct Edit<'a> {
 impl Unlocked {
     /// Starts a set of changes.
     pub fn edit(&self, origin: Origin) -> Edit<'_> {
-        Edit { base: self, origin, changes: Changes::new(), text: None }
+        Edit { store: self, earlier: None, origin, changes: Changes::new(), text: None }
+    }
+
+    /// Starts a set of changes counted from an earlier text of the secrets, so that what others wrote since then is
+    /// merged rather than undone.
+    pub fn edit_from(&self, earlier: &SecretText, origin: Origin) -> Edit<'_> {
+        let same = earlier.expose() == self.document.secrets_text().expose();
+        let earlier = if same { None } else { self.reread(earlier).ok() };
+        Edit { store: self, earlier, origin, changes: Changes::new(), text: None }
+    }
+
+    fn reread(&self, text: &SecretText) -> Result<Document, StoreError> {
+        check_secrets_text(text.expose()).map_err(StoreError::Text)?;
+        let (header, recipients) = (&self.document.header, &self.document.recipients);
+        let text =
+            Document::compose(header, recipients, text.expose(), std::iter::empty(), std::iter::empty());
+        Document::parse(text).map_err(StoreError::Text)
+    }
+
+    /// The lines, from 1, of a text that stand inside values of several lines; none if the text cannot be read.
+    pub fn lines_inside_values(text: &SecretText) -> BTreeSet<usize> {
+        lines_inside_values(text.expose())
+    }
+
+    /// The text without `[secrets.group]` tables that hold nothing, not even a comment.
+    pub fn without_empty_tables(text: &SecretText) -> SecretText {
+        without_empty_tables(text.expose())
     }
 
     /// Checks a text as [`Edit::set_text`] takes it: the secrets in it, each with the byte where its value starts.
@@ -86,33 +114,38 @@ impl Edit<'_> {
 
     /// Takes the whole text of the secrets, as [`Document::secrets_text`] gives it, in a new form.
     pub fn set_text(&mut self, text: SecretText) -> Result<(), StoreError> {
-        let ours = self.reread(&text)?;
-        self.changes = differences(&self.base.document, &ours);
+        let ours = self.store.reread(&text)?;
+        self.changes = differences(self.base(), &ours);
         self.text = Some(text);
         Ok(())
     }
 
+    /// The value that the edit gives a secret.
+    pub fn value(&self, name: &SecretName) -> Option<&SecretValue> {
+        self.changes.get(name).and_then(Option::as_ref)
+    }
+
     /// What the edit would do to which secret.
     pub fn preview(&self) -> Vec<(SecretName, Change)> {
-        listed(&self.base.document, &self.changes)
+        listed(self.base(), &self.changes)
     }
 
     /// Writes the changes: all of them, or none. Waits at most `patience` for another writer, and merges what it wrote.
     pub fn commit(self, disk: &Disk, author: &Author, patience: Duration) -> Result<Committed, StoreError> {
-        let path = &self.base.path;
+        let path = &self.store.path;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let _lock = FolderLock::acquire(folder, patience)?;
         let current = disk.read(path, SIZE_LIMIT)?;
-        let newer = if *current == self.base.sealed {
+        let newer = if *current == self.store.sealed {
             None
         } else {
-            Some(open(path, &current, &self.base.identities)?)
+            Some(open(path, &current, &self.store.identities)?)
         };
-        let theirs = newer.as_ref().unwrap_or(&self.base.document);
-        if theirs.id() != self.base.document.id() {
+        let theirs = newer.as_ref().unwrap_or(&self.store.document);
+        if theirs.id() != self.store.document.id() {
             return Err(StoreError::Replaced(path.clone()));
         }
-        let ours = match merge(&self.base.document, &self.changes, theirs) {
+        let ours = match merge(self.base(), &self.changes, theirs) {
             Merged::Clean(changes) => changes,
             Merged::Conflict(names) => return Err(StoreError::Conflict(names)),
         };
@@ -135,14 +168,14 @@ impl Edit<'_> {
     /// The secrets' text after the merge: ours with their changes where a person wrote it, else theirs with ours.
     fn region(&self, theirs: &Document, ours: &Changes) -> Result<SecretText, StoreError> {
         let text = match &self.text {
-            Some(text) => apply(text.expose(), &differences(&self.base.document, theirs)),
+            Some(text) => apply(text.expose(), &differences(self.base(), theirs)),
             None => apply(theirs.secrets_text().expose(), ours),
         };
-        text.map(|text| tidy(&text)).map_err(StoreError::Text)
+        text.map(|text| text.tidied()).map_err(StoreError::Text)
     }
 
     fn write(&self, disk: &Disk, theirs: &Document, text: SecretText) -> Result<(), StoreError> {
-        let path = &self.base.path;
+        let path = &self.store.path;
         // What cannot be read back must not replace what can.
         let next = Document::parse(text).map_err(StoreError::Text)?;
         let keys: Vec<&str> = theirs.recipients().iter().map(|recipient| recipient.key.as_str()).collect();
@@ -152,17 +185,8 @@ impl Edit<'_> {
         Ok(disk.replace(path, &sealed, mode)?)
     }
 
-    fn reread(&self, text: &SecretText) -> Result<Document, StoreError> {
-        check_secrets_text(text.expose()).map_err(StoreError::Text)?;
-        let base = &self.base.document;
-        let text = Document::compose(
-            &base.header,
-            &base.recipients,
-            text.expose(),
-            std::iter::empty(),
-            std::iter::empty(),
-        );
-        Document::parse(text).map_err(StoreError::Text)
+    fn base(&self) -> &Document {
+        self.earlier.as_ref().unwrap_or(&self.store.document)
     }
 }
 
@@ -197,15 +221,4 @@ fn listed(base: &Document, changes: &Changes) -> Vec<(SecretName, Change)> {
         _ => None,
     };
     changes.iter().filter_map(|(name, value)| Some((name.clone(), change(name, value)?))).collect()
-}
-
-/// The text without empty lines at its ends, with one line feed behind its last line.
-fn tidy(text: &SecretText) -> SecretText {
-    let trimmed = text.expose().trim_matches('\n');
-    let mut tidy = SecretText::with_capacity(trimmed.len() + 1);
-    if !trimmed.is_empty() {
-        tidy.push_str(trimmed);
-        tidy.push('\n');
-    }
-    tidy
 }

@@ -1,13 +1,13 @@
 //! Changing single secrets in a text of `[secrets.group]` tables without touching anything else in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::name::SecretName;
 use crate::secret::{SecretText, SecretValue};
 
 use super::document::{Document, end_of_line, start_of_line};
 use super::outline::{DocumentError, Leaf, Outline, Range};
-use super::toml_text::push_string;
+use super::toml_text::push_toml_string;
 
 /// New values by name; `None` removes the secret.
 pub(super) type Changes = BTreeMap<SecretName, Option<SecretValue>>;
@@ -70,7 +70,7 @@ fn places(outline: &Outline) -> BTreeMap<(&str, &str), &Leaf> {
 
 fn replaced(leaf: &Leaf, value: &SecretValue) -> Patch {
     let mut spelled = SecretText::with_capacity(value.expose().len() + 8);
-    push_string(&mut spelled, value.expose());
+    push_toml_string(&mut spelled, value.expose());
     (leaf.value.clone(), spelled)
 }
 
@@ -108,7 +108,7 @@ fn lines(text: &str, at: usize, prefix: &str, secrets: &[(&SecretName, &SecretVa
 fn push_line(output: &mut SecretText, name: &SecretName, value: &SecretValue) {
     output.push_str(name.key());
     output.push_str(" = ");
-    push_string(output, value.expose());
+    push_toml_string(output, value.expose());
     output.push('\n');
 }
 
@@ -137,4 +137,28 @@ fn patched(text: &str, mut patches: Vec<Patch>, tail: &SecretText) -> SecretText
     }
     output.push_str(if output.is_empty() { tail.expose().trim_start_matches('\n') } else { tail.expose() });
     output
+}
+
+/// The lines, from 1, that stand inside values of several lines; none if the text cannot be read.
+pub(super) fn lines_inside_values(text: &str) -> BTreeSet<usize> {
+    let line = |at: usize| text[..at].matches('\n').count() + 1;
+    let Ok(outline) = Outline::read(text, &["secrets"]) else { return BTreeSet::new() };
+    let several = outline.leaves.iter().filter(|leaf| text[leaf.value.clone()].contains('\n'));
+    several.flat_map(|leaf| line(leaf.value.start) + 1..=line(leaf.value.end)).collect()
+}
+
+/// The text without tables that hold nothing, not even a comment.
+pub(super) fn without_empty_tables(text: &str) -> SecretText {
+    let Ok(outline) = Outline::read(text, &["secrets"]) else { return SecretText::new(text.to_owned()) };
+    let starts = outline.tables.iter().skip(1).map(|table| start_of_line(text, table.start));
+    let bounds: Vec<usize> = starts.chain([text.len()]).collect();
+    let mut patches = Vec::new();
+    for pair in bounds.windows(2) {
+        let rest = &text[end_of_line(text, pair[0]).min(pair[1])..pair[1]];
+        let is_bare = text[pair[0]..end_of_line(text, pair[0])].trim_end().ends_with(']');
+        if rest.trim().is_empty() && is_bare {
+            patches.push((pair[0]..pair[1], SecretText::default()));
+        }
+    }
+    patched(text, patches, &SecretText::default())
 }

@@ -7,7 +7,7 @@ use toml_parser::decoder::{Encoding, StringBuilder};
 use crate::secret::{SecretText, SecretValue};
 
 /// Appends `value` as a TOML string: the form a person would choose, so that PEM keys stay readable in the editor.
-pub(super) fn push_string(output: &mut SecretText, value: &str) {
+pub fn push_toml_string(output: &mut SecretText, value: &str) {
     let plain = |c: char| !c.is_control() && c != '\'';
     let block = |c: char| c == '\n' || c == '\t' || !c.is_control();
     if value.contains('\n') && value.chars().all(block) && !value.contains("'''") && !value.ends_with('\'') {
@@ -124,14 +124,14 @@ mod tests {
         #[test]
         fn every_text_survives_its_spelling(value in "(?s)(.|['\"\\\\\n\r\t#]){0,40}") {
             let mut spelled = SecretText::default();
-            push_string(&mut spelled, &value);
+            push_toml_string(&mut spelled, &value);
             prop_assert!(read_back(spelled.expose()).is_some_and(|read| read.expose() == value));
         }
 
         #[test]
         fn the_toml_crate_reads_the_same(value in "(?s)(.|['\"\\\\\n\r\t#]){0,40}") {
             let mut spelled = SecretText::default();
-            push_string(&mut spelled, &value);
+            push_toml_string(&mut spelled, &value);
             let table: std::collections::BTreeMap<String, String> =
                 toml::from_str(&format!("x = {}\n", spelled.expose())).unwrap();
             prop_assert_eq!(&table["x"], &value);

@@ -14,7 +14,7 @@ pub use clock::{Clock, FixedClock, SystemClock};
 pub use disk::{Disk, FileError, FileProblem, Gate, Kind, OpenGate, Operation, Permissions, PrivateBytes};
 pub use env::{Environment, Variable};
 pub use lock::{FolderLock, LockError};
-pub use process::{Ending, Session, SessionEnd, exec, output};
+pub use process::{Ending, Session, SessionEnd, exec, output, own_process, process_exists};
 pub use random::{OsRandom, Random};
 pub use system::{System, host_name};
 pub use terminal::{ControllingTerminal, NoTerminal, Terminal};

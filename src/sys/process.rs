@@ -43,6 +43,18 @@ pub fn output<'a>(
     done.status.success().then(|| String::from_utf8_lossy(&done.stdout).trim_end().to_owned())
 }
 
+/// The number of this process.
+pub fn own_process() -> u32 {
+    std::process::id()
+}
+
+/// Whether a process of that number lives.
+pub fn process_exists(number: u32) -> bool {
+    let id = i32::try_from(number).ok().and_then(rustix::process::Pid::from_raw);
+    // A process of another user counts too: then we may not ask, but there is one.
+    id.is_some_and(|id| rustix::process::test_kill_process(id) != Err(rustix::io::Errno::SRCH))
+}
+
 /// How a program ended by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {

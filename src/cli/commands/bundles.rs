@@ -1,0 +1,46 @@
+//! Steps that the commands working on bundles share.
+
+use crate::bundle::{Bundle, BundleName};
+use crate::cli::failure::Failure;
+use crate::cli::report::meant;
+use crate::render::{self, Assignment, Unrenderable};
+use crate::schema::{Dialect, Schema};
+use crate::secret::SecretText;
+use crate::store::Document;
+
+/// A bundle, or every reason against it.
+pub(super) fn build(schema: &Schema, document: &Document, name: BundleName) -> Result<Bundle, Failure> {
+    let known = BundleName::all(schema);
+    if !known.contains(&name) {
+        return Err(unknown(&name, &known));
+    }
+    Bundle::build(schema, document, name).map_err(|errors| {
+        Failure::many(errors.iter().map(ToString::to_string))
+            .hint("`luca-secrets check` shows everything that is missing or wrong")
+    })
+}
+
+fn unknown(name: &BundleName, known: &[BundleName]) -> Failure {
+    let failure = Failure::new(format_args!("the schema has no target {name}"));
+    let names: Vec<String> = known.iter().map(ToString::to_string).collect();
+    match meant(&name.to_string(), names.iter().map(String::as_str)) {
+        Some(other) => failure.hint(format_args!("did you mean {other}?")),
+        None => failure.hint(format_args!("there are: {}", names.join(", "))),
+    }
+}
+
+/// A bundle as the text of its file, with a header comment where the dialect has comments.
+pub(super) fn rendered(bundle: &Bundle, header: Option<&str>) -> Result<SecretText, Vec<Unrenderable>> {
+    let assignments: Vec<Assignment<'_>> = bundle
+        .variables
+        .iter()
+        .map(|variable| Assignment { name: &variable.name, value: &variable.value, read_by: &variable.read_by })
+        .collect();
+    render::render(bundle.dialect, header, &assignments)
+}
+
+/// A failure that lists the dialects.
+pub(super) fn dialect_failure(message: &str) -> Failure {
+    let names: Vec<&str> = Dialect::ALL.iter().map(|dialect| dialect.name()).collect();
+    Failure::usage(message).hint(format_args!("the dialects are: {}", names.join(", ")))
+}

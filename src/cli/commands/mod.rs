@@ -1,0 +1,17 @@
+//! One file per command: its arguments, then what it does.
+
+mod bundles;
+pub(super) mod check;
+pub(super) mod completions;
+pub(super) mod edit;
+pub(super) mod export;
+pub(super) mod generate;
+pub(super) mod get;
+pub(super) mod import;
+pub(super) mod init;
+pub(super) mod list;
+pub(super) mod manual;
+pub(super) mod remove;
+pub(super) mod render;
+pub(super) mod run;
+pub(super) mod set;

@@ -1,0 +1,70 @@
+//! `rm`: drop secrets, after showing who uses them.
+
+use clap::Args;
+
+use crate::bundle::BundleName;
+use crate::cli::args::{DryRunArg, YesArg};
+use crate::cli::context::{Context, secret_name};
+use crate::cli::failure::Failure;
+use crate::cli::report::{count, no_such_secret, say_committed};
+use crate::name::SecretName;
+use crate::schema::{Schema, Variable};
+use crate::store::Origin;
+
+/// Remove secrets from the store
+///
+/// Shows which targets use them and asks first. The values remain in git's history of the store, for whoever could
+/// read it then: a credential that must stop working has to be changed at its source.
+#[derive(Args)]
+pub(crate) struct RemoveArgs {
+    /// The secrets, such as sentry.dsn
+    #[arg(value_name = "NAME", required = true)]
+    names: Vec<String>,
+    #[command(flatten)]
+    yes: YesArg,
+    #[command(flatten)]
+    dry_run: DryRunArg,
+}
+
+pub(crate) fn run(args: &RemoveArgs, context: &mut Context) -> Result<(), Failure> {
+    let names: Vec<SecretName> = args.names.iter().map(|name| secret_name(name)).collect::<Result<_, _>>()?;
+    let schema = context.schema()?;
+    let store = context.unlock()?;
+    if let Some(name) = names.iter().find(|name| !store.document().contains(name)) {
+        return Err(no_such_secret(name, store.document()));
+    }
+    let mut edit = store.edit(Origin::Edit);
+    for name in names {
+        for (target, variable) in users(&schema, &name) {
+            context.ui.warn(&format!("{name} is used by {variable} of {target}"));
+        }
+        edit.remove(name);
+    }
+    if args.dry_run.dry_run {
+        for (name, _) in edit.preview() {
+            context.ui.say(&format!("{name} would be removed"));
+        }
+        return Ok(());
+    }
+    let question = format!("remove {}?", count(edit.preview().len(), "secret"));
+    if !args.yes.yes && !context.confirm(&question)? {
+        return Err(Failure::new("nothing was removed"));
+    }
+    let committed = edit.commit(&context.disk, &context.author(), context.settings.patience)?;
+    say_committed(context, &committed);
+    Ok(())
+}
+
+/// The variables whose templates name the secret, with their targets.
+fn users<'s>(schema: &'s Schema, name: &SecretName) -> Vec<(BundleName, &'s str)> {
+    let uses = |variable: &&Variable| variable.template.references().contains(name);
+    let env_files = schema.env_files.iter().flat_map(|(target, file)| {
+        let target = BundleName::EnvFile(target.clone());
+        file.variables.iter().filter(uses).map(move |variable| (target.clone(), variable.name.as_str()))
+    });
+    let github = schema.github.iter().flat_map(|(target, github)| {
+        let target = BundleName::Github(target.clone());
+        github.secrets.iter().filter(uses).map(move |variable| (target.clone(), variable.name.as_str()))
+    });
+    env_files.chain(github).collect()
+}

@@ -1,0 +1,9 @@
+//! What `edit` is made of: the buffer, the place it lies in, the program that shows it.
+
+mod buffer;
+mod program;
+mod scratch;
+
+pub(super) use buffer::{Buffer, Problem};
+pub(super) use program::Program;
+pub(super) use scratch::{Scratch, sweep};

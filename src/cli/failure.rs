@@ -1,0 +1,167 @@
+//! The one boundary where errors become words, hints and an exit code.
+
+use std::fmt;
+use std::io;
+
+use crate::name::NameError;
+use crate::store::{EnvelopeError, IdentityError, StoreError};
+use crate::sys::{FileError, FileProblem, LockError};
+
+/// How a command failed, and so its exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// It failed.
+    Failed,
+    /// It was called wrongly.
+    Usage,
+    /// A check found something.
+    Finding,
+    /// Somebody else changed it; nothing was written.
+    Changed,
+    /// The reader of standard output went away.
+    BrokenPipe,
+    /// A program could not be started; the exit code that shells give.
+    NotStarted(u8),
+}
+
+impl Kind {
+    /// The exit code.
+    pub(super) const fn code(self) -> u8 {
+        match self {
+            Self::Failed | Self::BrokenPipe => 1,
+            Self::Usage => 2,
+            Self::Finding => 3,
+            Self::Changed => 5,
+            Self::NotStarted(code) => code,
+        }
+    }
+}
+
+/// Why a command did not do its work: what to print and the exit code.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) kind: Kind,
+    /// One line each.
+    pub(super) messages: Vec<String>,
+    pub(super) hints: Vec<String>,
+}
+
+impl Failure {
+    /// A plain failure.
+    pub(super) fn new(message: impl fmt::Display) -> Self {
+        Self { kind: Kind::Failed, messages: vec![message.to_string()], hints: Vec::new() }
+    }
+
+    /// Several messages at once.
+    pub(super) fn many(messages: impl IntoIterator<Item = String>) -> Self {
+        Self { kind: Kind::Failed, messages: messages.into_iter().collect(), hints: Vec::new() }
+    }
+
+    /// The command was called wrongly.
+    pub(super) fn usage(message: impl fmt::Display) -> Self {
+        Self::new(message).kind(Kind::Usage)
+    }
+
+    /// Findings that were already printed.
+    pub(super) fn findings() -> Self {
+        Self { kind: Kind::Finding, messages: Vec::new(), hints: Vec::new() }
+    }
+
+    /// The same with another kind.
+    pub(super) fn kind(mut self, kind: Kind) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    /// The same with a hint: what to do next.
+    pub(super) fn hint(mut self, hint: impl fmt::Display) -> Self {
+        self.hints.push(hint.to_string());
+        self
+    }
+}
+
+impl From<io::Error> for Failure {
+    /// Only standard streams give bare errors; everything else carries its path.
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Self { kind: Kind::BrokenPipe, messages: Vec::new(), hints: Vec::new() };
+        }
+        Self::new(format_args!("standard output: {error}"))
+    }
+}
+
+impl From<NameError> for Failure {
+    fn from(error: NameError) -> Self {
+        Self::usage(error)
+    }
+}
+
+impl From<FileError> for Failure {
+    fn from(error: FileError) -> Self {
+        let failure = Self::new(&error);
+        match &error.problem {
+            FileProblem::Symlink => {
+                failure.hint("remove the symlink, or name the file that it points to with --to")
+            }
+            FileProblem::FolderWritableByOthers => {
+                let folder = error.path.display();
+                failure.hint(format_args!("take the right away from others: chmod go-w {folder}"))
+            }
+            FileProblem::Io(error) if error.kind() == io::ErrorKind::StorageFull => {
+                failure.hint("nothing was changed; make room and try again")
+            }
+            _ => failure,
+        }
+    }
+}
+
+impl From<LockError> for Failure {
+    fn from(error: LockError) -> Self {
+        let held = matches!(error, LockError::Held(..));
+        let failure = Self::new(error);
+        if held {
+            return failure.kind(Kind::Changed).hint("nothing was written; try again, or wait longer with --lock-timeout");
+        }
+        failure
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::File(error) if error.is_not_found() => Self::new(format_args!("{}: no store here", error.path.display()))
+                .hint("make one with `luca-secrets init`, or name one with --store FILE"),
+            StoreError::File(error) => error.into(),
+            StoreError::Lock(error) => error.into(),
+            StoreError::Envelope(_, kind) => with_envelope_hint(Self::new(&error), kind),
+            StoreError::Document(..) => {
+                Self::new(error).hint("look at it with `age -d -i IDENTITY secrets.enc`, or take an earlier one from git")
+            }
+            StoreError::Conflict(_) => Self::new(error)
+                .kind(Kind::Changed)
+                .hint("nothing was written; look at the new values and do it again"),
+            StoreError::Replaced(_) => Self::new(error).kind(Kind::Changed),
+            StoreError::Text(_) | StoreError::Random(_) => Self::new(error),
+        }
+    }
+}
+
+fn with_envelope_hint(failure: Failure, error: EnvelopeError) -> Failure {
+    match error {
+        EnvelopeError::NoMatchingIdentity => {
+            failure.hint("name another identity with --identity FILE, or ask a reader of the store to add yours")
+        }
+        EnvelopeError::ConflictMarkers => {
+            failure.hint("take one side with `git checkout --ours secrets.enc` or `--theirs`, then make the other side's changes again")
+        }
+        EnvelopeError::Damaged | EnvelopeError::Empty | EnvelopeError::NotAge => {
+            failure.hint("take the last good one from git: git restore secrets.enc")
+        }
+        EnvelopeError::Passphrase | EnvelopeError::NotText | EnvelopeError::BadRecipient => failure,
+    }
+}
+
+/// An identity that cannot be used, and where it came from.
+pub(super) fn bad_identity(source: &str, error: IdentityError) -> Failure {
+    Failure::new(format_args!("{source}: {error}"))
+}

@@ -1,0 +1,14 @@
+//! The command line: arguments as typed, settings as resolved, one file per command.
+
+mod args;
+mod failure;
+mod settings;
+mod ui;
+mod context;
+mod report;
+mod editing;
+mod commands;
+mod run;
+
+pub use args::command_line;
+pub use run::run;

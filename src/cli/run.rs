@@ -1,0 +1,88 @@
+//! From arguments to an exit code.
+
+use std::ffi::OsString;
+
+use crate::sys::{System, Variable};
+
+use super::args::{Arguments, Command, parse};
+use super::commands::{
+    check, completions, edit, export, generate, get, import, init, list, manual, remove, render, run as run_command,
+    set,
+};
+use super::context::Context;
+use super::failure::Failure;
+use super::settings::Settings;
+use super::ui::Ui;
+
+/// Runs one command line, the program's name first, in the given world; gives the exit code. Can be called again.
+pub fn run(arguments: impl IntoIterator<Item = OsString>, mut system: System) -> u8 {
+    match parse(arguments) {
+        Ok(arguments) => run_parsed(arguments, system),
+        Err(error) => {
+            let text = error.render();
+            let colours = has_colours(&system);
+            let text = if colours { text.ansi().to_string() } else { text.to_string() };
+            let stream = if error.use_stderr() { &mut system.stderr } else { &mut system.stdout };
+            let written = stream.write_all(text.as_bytes()).and_then(|()| stream.flush());
+            if written.is_err() && !error.use_stderr() { 1 } else { u8::try_from(error.exit_code()).unwrap_or(2) }
+        }
+    }
+}
+
+fn has_colours(system: &System) -> bool {
+    system.stderr_is_terminal && system.env.get(Variable::NoColor).is_none()
+}
+
+fn run_parsed(arguments: Arguments, system: System) -> u8 {
+    let settings = Settings::resolve(&arguments.global, &system);
+    let colours = has_colours(&system);
+    let ui = Ui::new(system.stdout, system.stderr, colours, arguments.global.quiet, &system.folder);
+    let mut context = Context {
+        settings,
+        ui,
+        disk: system.disk,
+        env: system.env,
+        clock: system.clock,
+        random: system.random,
+        terminal: system.terminal,
+        stdin: system.stdin,
+        stdin_is_terminal: system.stdin_is_terminal,
+        stdout_is_terminal: system.stdout_is_terminal,
+    };
+    let outcome = dispatch(arguments.command, &mut context).and_then(|()| context.ui.flush());
+    match outcome {
+        Ok(()) => 0,
+        Err(failure) => report(&failure, &mut context.ui),
+    }
+}
+
+fn dispatch(command: Command, context: &mut Context) -> Result<(), Failure> {
+    match command {
+        Command::Check(args) => check::run(&args, context),
+        Command::Completions(args) => completions::run(&args, context),
+        Command::Edit(args) => edit::run(&args, context),
+        Command::Export(args) => export::run(&args, context),
+        Command::Generate(args) => generate::run(&args, context),
+        Command::Get(args) => get::run(&args, context),
+        Command::Import(args) => import::run(&args, context),
+        Command::Init(args) => init::run(&args, context),
+        Command::List(args) => list::run(&args, context),
+        Command::Man(args) => manual::run(&args, context),
+        Command::Render(args) => render::run(&args, context),
+        Command::Rm(args) => remove::run(&args, context),
+        Command::Run(args) => run_command::run(&args, context),
+        Command::Set(args) => set::run(&args, context),
+    }
+}
+
+fn report(failure: &Failure, ui: &mut Ui) -> u8 {
+    for message in &failure.messages {
+        ui.error(message);
+    }
+    for hint in &failure.hints {
+        ui.hint(hint);
+    }
+    // What was written before the failure still counts; a second failure here changes nothing.
+    let _ = ui.flush();
+    failure.kind.code()
+}

@@ -1,0 +1,130 @@
+//! What people see.
+//!
+//! The policy: data goes to standard output and nothing else does; talk goes to standard error, one thought a line, in
+//! lower case, without a full stop, headed `ok`, `warn`, `error` or `hint`; questions go to the terminal. A message
+//! names the secret, the file and the next command, never a value and never the line it stood on.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use crate::secret::SecretText;
+
+use super::failure::Failure;
+
+/// The streams and how to use them.
+pub(super) struct Ui {
+    stdout: Box<dyn Write>,
+    stderr: Box<dyn Write>,
+    colours: bool,
+    quiet: bool,
+    /// Paths below this folder are shown relative to it.
+    folder: PathBuf,
+}
+
+/// The heading of a line of talk, and its colour (SGR parameters, ECMA-48).
+#[derive(Clone, Copy)]
+enum Heading {
+    Ok,
+    Warn,
+    Error,
+    Hint,
+}
+
+impl Heading {
+    const fn text_and_colour(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Ok => ("ok", "32"),
+            Self::Warn => ("warn", "33"),
+            Self::Error => ("error", "31"),
+            Self::Hint => ("hint", "36"),
+        }
+    }
+}
+
+impl Ui {
+    /// The streams; colours only where a person looks and `NO_COLOR` is not set.
+    pub(super) fn new(
+        stdout: Box<dyn Write>,
+        stderr: Box<dyn Write>,
+        colours: bool,
+        quiet: bool,
+        folder: &Path,
+    ) -> Self {
+        Self { stdout, stderr, colours, quiet, folder: folder.to_owned() }
+    }
+
+    /// Writes data to standard output, as it is.
+    pub(super) fn data(&mut self, text: &str) -> Result<(), Failure> {
+        Ok(self.stdout.write_all(text.as_bytes())?)
+    }
+
+    /// Writes secret data to standard output, as it is: the exit that the user asked for.
+    pub(super) fn secret_data(&mut self, text: &SecretText) -> Result<(), Failure> {
+        Ok(self.stdout.write_all(text.expose().as_bytes())?)
+    }
+
+    /// Brings everything out; a full disk behind a redirection shows here.
+    pub(super) fn flush(&mut self) -> Result<(), Failure> {
+        Ok(self.stdout.flush()?)
+    }
+
+    /// Writes a report as JSON to standard output.
+    pub(super) fn json(&mut self, report: &impl serde::Serialize) -> Result<(), Failure> {
+        let text = serde_json::to_string_pretty(report).map_err(io::Error::from)?;
+        self.data(&text)?;
+        self.data("\n")
+    }
+
+    /// Something was done.
+    pub(super) fn ok(&mut self, message: &str) {
+        if !self.quiet {
+            self.line(Heading::Ok, message);
+        }
+    }
+
+    /// Something may be wrong.
+    pub(super) fn warn(&mut self, message: &str) {
+        self.line(Heading::Warn, message);
+    }
+
+    /// Something is wrong.
+    pub(super) fn error(&mut self, message: &str) {
+        self.line(Heading::Error, message);
+    }
+
+    /// What to do next.
+    pub(super) fn hint(&mut self, message: &str) {
+        if !self.quiet {
+            self.line(Heading::Hint, message);
+        }
+    }
+
+    /// Plain talk without a heading.
+    pub(super) fn say(&mut self, message: &str) {
+        if !self.quiet {
+            let message = self.shortened(message);
+            // Where standard error is gone there is nobody to tell.
+            let _ = writeln!(self.stderr, "{message}");
+        }
+    }
+
+    /// A command for the GitHub Actions runner, which reads standard error as well as standard output.
+    pub(super) fn runner_command(&mut self, line: &SecretText) {
+        let _ = writeln!(self.stderr, "{}", line.expose());
+    }
+
+    fn line(&mut self, heading: Heading, message: &str) {
+        let (text, colour) = heading.text_and_colour();
+        let message = self.shortened(message);
+        let _ = if self.colours {
+            writeln!(self.stderr, "\x1b[1;{colour}m{text}\x1b[0m: {message}")
+        } else {
+            writeln!(self.stderr, "{text}: {message}")
+        };
+    }
+
+    fn shortened(&self, message: &str) -> String {
+        let folder = self.folder.display().to_string();
+        if folder.len() < 2 { message.to_owned() } else { message.replace(&format!("{folder}/"), "") }
+    }
+}

@@ -1,0 +1,184 @@
+//! The rule of the house: modules in one strict order, one door to the outside world, few exits for secrets, small
+//! files and functions.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The files that may take a value out of its type, each for the reason given.
+const EXITS: &[(&str, &str)] = &[
+    ("src/secret/", "the types themselves"),
+    ("src/sys/terminal.rs", "reads what a person types"),
+    ("src/schema/", "types, rules and templates look at values"),
+    ("src/store/", "spells and reads the document"),
+    ("src/render/", "spells and reads env files"),
+    ("src/import/", "reads values out of other files and redacts them there"),
+    ("src/cli/ui.rs", "prints what the user asked for"),
+    ("src/cli/context.rs", "parses identities, tells the runner what to hide"),
+    ("src/cli/commands/edit", "the editor's buffer"),
+    ("src/cli/commands/export.rs", "other forms"),
+    ("src/cli/commands/get.rs", "prints one value"),
+    ("src/cli/commands/import.rs", "reads the file, writes the redacted page"),
+    ("src/cli/commands/init.rs", "writes the identity"),
+    ("src/cli/commands/render.rs", "writes the file"),
+    ("src/cli/commands/run.rs", "the child's environment"),
+    ("src/cli/commands/set.rs", "drops a final line feed"),
+];
+
+/// Most lines of a file, tests apart.
+const LONGEST_FILE: usize = 400;
+
+/// Most lines of a function.
+const LONGEST_FUNCTION: usize = 80;
+
+fn sources() -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![PathBuf::from("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(&folder)).unwrap() {
+            let entry = entry.unwrap();
+            let path = folder.join(entry.file_name());
+            if entry.path().is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push((path, std::fs::read_to_string(entry.path()).unwrap()));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The part of a file that is not its tests.
+fn product(source: &str) -> &str {
+    source.split("#[cfg(test)]").next().unwrap()
+}
+
+fn modules_in_order() -> Vec<String> {
+    let lib = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs")).unwrap();
+    lib.lines().filter_map(|line| Some(line.strip_prefix("pub mod ")?.strip_suffix(';')?.to_owned())).collect()
+}
+
+#[test]
+fn a_module_uses_only_those_above_it() {
+    let order = modules_in_order();
+    assert!(order.len() >= 7, "{order:?}");
+    for (path, source) in sources() {
+        let module = path.components().nth(1).unwrap().as_os_str().to_str().unwrap().trim_end_matches(".rs").to_owned();
+        let Some(rank) = order.iter().position(|name| *name == module) else {
+            assert!(["lib", "main"].contains(&module.as_str()), "{} is in no module", path.display());
+            continue;
+        };
+        for (number, line) in product(&source).lines().enumerate() {
+            for used in line.split("crate::").skip(1) {
+                let used: String = used.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                let rank_used = order.iter().position(|name| *name == used);
+                assert!(
+                    rank_used.is_some_and(|used| used <= rank),
+                    "{}:{}: {module} stands above {used} and may not use it",
+                    path.display(),
+                    number + 1
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn only_sys_and_main_touch_the_outside_world() {
+    for (path, source) in sources() {
+        if path.starts_with("src/sys") || path == Path::new("src/main.rs") {
+            continue;
+        }
+        for (number, line) in product(&source).lines().enumerate() {
+            for forbidden in ["std::fs", "std::env::", "std::process", "std::net", "SystemTime", "Timestamp::now"] {
+                assert!(!line.contains(forbidden), "{}:{}: {forbidden}", path.display(), number + 1);
+            }
+        }
+    }
+}
+
+#[test]
+fn secrets_leave_their_type_only_where_listed() {
+    let mut used: BTreeMap<&str, bool> = EXITS.iter().map(|(path, _)| (*path, false)).collect();
+    for (path, source) in sources() {
+        if !product(&source).contains(".expose()") {
+            continue;
+        }
+        let text = path.to_str().unwrap();
+        let exit = EXITS.iter().find(|(allowed, _)| text.starts_with(allowed));
+        let (allowed, _) = exit.unwrap_or_else(|| panic!("{text} is not among the exits for secrets"));
+        used.insert(allowed, true);
+    }
+    let unused: Vec<_> = used.iter().filter(|(_, used)| !**used).collect();
+    assert!(unused.is_empty(), "listed and not needed: {unused:?}");
+}
+
+#[test]
+fn secret_types_have_no_way_to_be_printed() {
+    for file in ["src/secret/value.rs", "src/secret/text.rs", "src/store/identity.rs"] {
+        let source = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+        for name in ["SecretValue", "SecretText", "Identity"] {
+            for what in ["Debug", "fmt::Debug", "Display", "fmt::Display", "Serialize", "Deref"] {
+                let implementation = format!("impl {what} for {name} ");
+                assert!(!source.contains(&implementation), "{file}: {implementation}");
+            }
+            let at = source.find(&format!("pub struct {name}("));
+            let derives = at.and_then(|at| source[..at].lines().next_back()).unwrap_or_default();
+            assert!(!derives.contains("Debug") && !derives.contains("Serialize"), "{file}: {derives}");
+        }
+    }
+}
+
+#[test]
+fn files_and_functions_are_small() {
+    for (path, source) in sources() {
+        let lines: Vec<&str> = product(&source).lines().collect();
+        assert!(lines.len() <= LONGEST_FILE, "{}: {} lines", path.display(), lines.len());
+        let mut start = None;
+        for (number, line) in lines.iter().enumerate() {
+            let trimmed = line.trim_start();
+            let is_header = ["fn ", "pub fn ", "pub(super) fn ", "pub(crate) fn ", "const fn "]
+                .iter()
+                .any(|header| trimmed.starts_with(header));
+            if is_header {
+                start = Some((number, line.len() - trimmed.len()));
+            }
+            let Some((first, indent)) = start else { continue };
+            if line.len() == indent + 1 && trimmed == "}" {
+                let length = number - first + 1;
+                assert!(length <= LONGEST_FUNCTION, "{}:{}: {length} lines", path.display(), first + 1);
+                start = None;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_folder_s_mod_file_holds_no_functions() {
+    for (path, source) in sources() {
+        if path.file_name().is_some_and(|name| name == "mod.rs") {
+            assert!(!product(&source).contains("fn "), "{}", path.display());
+        }
+    }
+}
+
+#[test]
+fn every_test_file_is_registered() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let main = std::fs::read_to_string(folder.join("main.rs")).unwrap();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        if let Some(module) = name.strip_suffix(".rs").filter(|module| *module != "main") {
+            assert!(main.contains(&format!("mod {module};")), "{name} is not in tests/main.rs");
+        }
+    }
+}
+
+#[test]
+fn the_top_level_holds_only_what_was_agreed() {
+    let allowed = ["Cargo.toml", "Cargo.lock", "src", "secrets.enc", "schemas", "tests", "README.md", "LICENSE", "target"];
+    for entry in std::fs::read_dir(env!("CARGO_MANIFEST_DIR")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(name.starts_with('.') || allowed.contains(&name.as_str()), "{name}");
+    }
+}

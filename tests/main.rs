@@ -1,0 +1,11 @@
+//! The one integration test binary. Every file in this folder is a module here.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops at the first surprise"
+)]
+
+mod harness;
+mod architecture;
+mod commands;
