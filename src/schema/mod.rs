@@ -20,6 +20,6 @@ pub use generate::{GenerateError, LONGEST_GENERATED, WEAKEST_BITS, generate, pol
 pub use model::{
     Alphabet, Entry, EnvFile, GithubTarget, Group, Place, Policy, Rotation, Rules, Schema, Type, Variable,
 };
-pub use template::Template;
+pub use template::{RenderProblem, Template, TemplateError};
 pub use types::TypeMismatch;
 pub use violation::{Severity, Violation, ViolationKind};

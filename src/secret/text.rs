@@ -2,6 +2,8 @@
 
 use zeroize::{Zeroize, Zeroizing};
 
+use super::value::SecretValue;
+
 /// Text with secrets in it, wiped when dropped *and* whenever it grows, since a plain `String` that grows leaves its
 /// old copy behind in memory. No `Debug`, no `Display`.
 #[derive(Clone, Default)]
@@ -57,6 +59,11 @@ impl SecretText {
             tidy.push('\n');
         }
         tidy
+    }
+
+    /// The text as one value, without copying it.
+    pub fn into_value(mut self) -> SecretValue {
+        SecretValue::new(std::mem::take(&mut *self.0))
     }
 
     /// Length in bytes.
