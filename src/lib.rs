@@ -8,3 +8,7 @@ pub mod secret;
 pub mod sys;
 pub mod schema;
 pub mod store;
+pub mod bundle;
+pub mod render;
+pub mod import;
+pub mod cli;

@@ -1,0 +1,68 @@
+//! `node --env-file` (measured on Node 20, 22 and 26): no escapes but `\n` in double quotes.
+
+use crate::secret::SecretText;
+
+use super::grammar::{Grammar, Limit, has_carriage_return};
+use super::model::{Cursor, Entry, Head, Model, Newlines, ParseProblem, Reading, Text};
+use super::spelling;
+
+pub(super) const GRAMMAR: Grammar = Grammar {
+    spellings: &[spelling::single, spelling::double, spelling::backtick, spelling::bare],
+    models: &[Model { newlines: Newlines::NoCarriageReturns, read }],
+    limits: &[
+        Limit { applies: has_carriage_return, reason: "a carriage return (Node drops it)" },
+        Limit {
+            applies: |value| value.contains('\'') && value.contains('"') && value.contains('`'),
+            reason: "all of ' \" ` at once (it knows no escape)",
+        },
+    ],
+    sentinel: "Z=\"'\n`\"\nY='\"\n'\nX=`z`\n",
+    ..Grammar::MULTILINE
+};
+
+fn is_blank(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\n')
+}
+
+fn read(text: &str) -> Reading<'_> {
+    let mut cursor = Cursor::new(text);
+    let mut entries = Vec::new();
+    while cursor.skip_to_statement(is_blank) {
+        let line = cursor.line();
+        let name = cursor.take_head(Head { export: true, spaces: true, marks: ".-" })?;
+        let gap = cursor.take_while(|c| c == ' ' || c == '\t');
+        let value = match cursor.peek() {
+            None => Text::Plain(""),
+            Some('\n') if gap.is_empty() => Text::Plain(""),
+            // Node looks for the value on the next line then.
+            Some('\n') => return Err(ParseProblem { line, reason: "blanks instead of a value" }),
+            Some(quote @ ('\'' | '"' | '`')) => read_quoted(&mut cursor, quote),
+            Some(_) => Text::Plain(bare(cursor.take_line())),
+        };
+        entries.push(Entry { line, name, value });
+    }
+    Ok(entries)
+}
+
+fn bare(line: &str) -> &str {
+    line.split_once('#').map_or(line, |(value, _)| value).trim_matches(is_blank)
+}
+
+/// The value ends at the next quote of the same kind, and what follows on that line is dropped.
+fn read_quoted<'a>(cursor: &mut Cursor<'a>, quote: char) -> Text<'a> {
+    let Some(end) = cursor.rest()[1..].find(quote) else {
+        return Text::Plain(cursor.take_line());
+    };
+    cursor.next();
+    let body = cursor.take(end);
+    cursor.take_line();
+    if quote == '"' && body.contains("\\n") {
+        let mut out = SecretText::with_capacity(body.len());
+        for (number, piece) in body.split("\\n").enumerate() {
+            out.push_str(if number > 0 { "\n" } else { "" });
+            out.push_str(piece);
+        }
+        return Text::Decoded(out);
+    }
+    Text::Plain(body)
+}
