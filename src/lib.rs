@@ -7,3 +7,4 @@ pub mod name;
 pub mod secret;
 pub mod sys;
 pub mod schema;
+pub mod import;
