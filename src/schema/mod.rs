@@ -2,10 +2,12 @@
 
 mod dialect;
 mod model;
+mod parse;
 mod template;
 
 pub use dialect::{Dialect, Reader};
 pub use model::{
     Alphabet, Entry, EnvFile, GithubTarget, Group, Place, Policy, Rotation, Rules, Schema, Type, Variable,
 };
+pub use parse::{LoadError, SchemaError, load, parse};
 pub use template::{RenderProblem, Template, TemplateError};
