@@ -2,6 +2,7 @@
 
 mod dialect;
 mod model;
+mod parse;
 mod template;
 mod duration;
 mod address;
@@ -20,6 +21,7 @@ pub use generate::{GenerateError, LONGEST_GENERATED, WEAKEST_BITS, generate, pol
 pub use model::{
     Alphabet, Entry, EnvFile, GithubTarget, Group, Place, Policy, Rotation, Rules, Schema, Type, Variable,
 };
+pub use parse::{LoadError, SchemaError, load, parse};
 pub use template::{RenderProblem, Template, TemplateError};
 pub use types::TypeMismatch;
 pub use violation::{Severity, Violation, ViolationKind};

@@ -1,0 +1,166 @@
+//! Reading `schemas/*.toml`: all files as one schema, and all mistakes at once, each with its place.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use toml::de::{DeTable, DeValue};
+
+use crate::sys::{Disk, FileError};
+
+use super::model::{Place, Schema};
+
+mod context;
+mod entry;
+mod policy;
+mod target;
+#[cfg(test)]
+mod tests;
+
+use context::{Context, Key, Source, Value};
+
+/// The largest schema file, in bytes.
+const LARGEST_FILE: u64 = 16 * 1024 * 1024;
+
+/// The kinds of tables at the top of a schema file.
+const SECTIONS: [&str; 3] = ["secrets", "env-file", "github"];
+
+/// A mistake in a schema file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SchemaError {
+    /// Where it stands.
+    pub place: Place,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+impl fmt::Display for SchemaError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.message)
+    }
+}
+
+impl std::error::Error for SchemaError {}
+
+/// Why a schema folder could not be taken in.
+#[derive(Debug)]
+pub enum LoadError {
+    /// The folder does not exist or holds no `.toml` file.
+    NoSchema(PathBuf),
+    /// A file could not be read.
+    File(FileError),
+    /// A file is not UTF-8.
+    NotUtf8(PathBuf),
+    /// The files have mistakes: at least one, sorted by place.
+    Invalid(Vec<SchemaError>),
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSchema(folder) => {
+                write!(f, "{}: no schema there, run `luca-secrets init` to get one", folder.display())
+            }
+            Self::File(error) => error.fmt(f),
+            Self::NotUtf8(file) => write!(f, "{}: not UTF-8 text", file.display()),
+            Self::Invalid(errors) => {
+                for (index, error) in errors.iter().enumerate() {
+                    write!(f, "{}{error}", if index == 0 { "" } else { "\n" })?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl std::error::Error for LoadError {}
+
+/// Reads all `*.toml` of a folder as one schema. Files may hold at most 16 MiB each.
+pub fn load(disk: &Disk, folder: &Path) -> Result<Schema, LoadError> {
+    let paths = match disk.files(folder, ".toml") {
+        Err(error) if error.is_not_found() => return Err(LoadError::NoSchema(folder.to_owned())),
+        found => found.map_err(LoadError::File)?,
+    };
+    if paths.is_empty() {
+        return Err(LoadError::NoSchema(folder.to_owned()));
+    }
+    let mut files = Vec::with_capacity(paths.len());
+    for path in paths {
+        let bytes = disk.read(&path, LARGEST_FILE).map_err(LoadError::File)?;
+        match std::str::from_utf8(&bytes) {
+            Ok(text) => files.push((path, text.to_owned())),
+            Err(_) => return Err(LoadError::NotUtf8(path)),
+        }
+    }
+    parse(&files).map_err(LoadError::Invalid)
+}
+
+/// Reads files, each with its path, as one schema. The errors are sorted by place, and there is at least one.
+pub fn parse(files: &[(PathBuf, String)]) -> Result<Schema, Vec<SchemaError>> {
+    let problems = RefCell::new(Vec::new());
+    let sources: Vec<_> = files.iter().map(|(path, text)| Source::new(path, text)).collect();
+    let mut tables = Vec::with_capacity(sources.len());
+    let mut all_readable = true;
+    for source in &sources {
+        let context = Context::new(source, &problems);
+        let (table, errors) = DeTable::parse_recoverable(source.text);
+        // A table behind a syntax error is guesswork; with a key twice it is whole.
+        let readable = errors.iter().all(context::is_duplicate);
+        context.syntax_errors(&errors);
+        all_readable &= readable;
+        if readable {
+            tables.push((context, table.into_inner()));
+        }
+    }
+    let mut schema = Schema::default();
+    let mut attributes = BTreeMap::new();
+    // All secrets before any target: a template may name a secret of any file.
+    for (context, table) in &tables {
+        for (key, value) in context::in_order(table) {
+            if !SECTIONS.contains(&key.get_ref().as_ref()) {
+                context.unknown_key(key, &SECTIONS);
+            } else if let Some(section) = context.table(key, value)
+                && key.get_ref() == "secrets"
+            {
+                entry::secrets(*context, section, &mut schema, &mut attributes);
+            }
+        }
+    }
+    let mut targets = target::Targets::new(&mut schema, all_readable);
+    for (context, table) in &tables {
+        for (key, value) in context::in_order(table) {
+            if let DeValue::Table(section) = value.get_ref() {
+                read_targets(&mut targets, *context, key, section);
+            }
+        }
+    }
+    let mut problems = problems.into_inner();
+    if problems.is_empty() {
+        return Ok(schema);
+    }
+    problems.sort_by(|a: &SchemaError, b| a.place.cmp(&b.place));
+    Err(problems)
+}
+
+fn read_targets(
+    targets: &mut target::Targets<'_>,
+    context: Context<'_>,
+    key: &Key<'_>,
+    section: &DeTable<'_>,
+) {
+    for (name, value) in context::in_order(section) {
+        match key.get_ref().as_ref() {
+            "env-file" => targets.env_file(context, name, value),
+            "github" => targets.github(context, name, value),
+            _ => return,
+        }
+    }
+}
+
+/// Whether a value is a table of its own.
+fn is_table(value: &Value<'_>) -> bool {
+    matches!(value.get_ref(), DeValue::Table(_))
+}

@@ -1,0 +1,299 @@
+//! `[env-file.NAME]` and `[github.NAME]`.
+
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
+
+use toml::de::{DeTable, DeValue};
+
+use crate::name::{SecretName, TargetName, VariableName};
+use crate::schema::dialect::{Dialect, Reader};
+use crate::schema::model::{Entry, EnvFile, GithubTarget, Place, Schema, Variable};
+use crate::schema::template::Template;
+
+use super::context::{Context, Key, Value, in_order};
+
+const ENV_FILE_KEYS: [&str; 5] = ["path", "dialect", "mode", "read-by", "variables"];
+const GITHUB_KEYS: [&str; 3] = ["repository", "environment", "secrets"];
+const VARIABLE_KEYS: [&str; 2] = ["value", "read-by"];
+
+/// Takes in the targets of all files.
+pub(super) struct Targets<'s> {
+    secrets: &'s BTreeMap<SecretName, Entry>,
+    env_files: &'s mut BTreeMap<TargetName, EnvFile>,
+    github: &'s mut BTreeMap<TargetName, GithubTarget>,
+    /// Where each file path is written to.
+    paths: BTreeMap<PathBuf, Place>,
+    /// Whether all secrets are known: with a file that could not be read, a name may stand there.
+    complete: bool,
+}
+
+impl<'s> Targets<'s> {
+    pub(super) fn new(schema: &'s mut Schema, complete: bool) -> Self {
+        let Schema { secrets, env_files, github, .. } = schema;
+        Self { secrets, env_files, github, paths: BTreeMap::new(), complete }
+    }
+
+    /// Reads `[env-file.NAME]`.
+    pub(super) fn env_file(&mut self, context: Context<'_>, key: &Key<'_>, value: &Value<'_>) {
+        let first = |name: &TargetName| self.env_files.get(name).map(|file| &file.place);
+        let Some(name) = target_name(context, key, first) else { return };
+        let Some(table) = context.table(key, value) else { return };
+        let mut file = EnvFile {
+            path: PathBuf::new(),
+            dialect: Dialect::Cookiecutter,
+            mode: 0o600,
+            variables: Vec::new(),
+            place: context.place(&key.span()),
+        };
+        let mut readers = Vec::new();
+        let mut variables = None;
+        for (key, value) in in_order(table) {
+            match key.get_ref().as_ref() {
+                "path" => self.path(context, key, value, &mut file),
+                "dialect" => file.dialect = dialect(context, key, value).unwrap_or(file.dialect),
+                "mode" => file.mode = mode(context, key, value).unwrap_or(file.mode),
+                "read-by" => readers = read_by(context, key, value),
+                "variables" => variables = context.table(key, value),
+                _ => context.unknown_key(key, &ENV_FILE_KEYS),
+            }
+        }
+        require(context, key, table, &["path", "variables"]);
+        if let Some(variables) = variables {
+            file.variables = self.variables(context, variables, &readers);
+        }
+        self.env_files.insert(name, file);
+    }
+
+    /// Reads `[github.NAME]`.
+    pub(super) fn github(&mut self, context: Context<'_>, key: &Key<'_>, value: &Value<'_>) {
+        let first = |name: &TargetName| self.github.get(name).map(|target| &target.place);
+        let Some(name) = target_name(context, key, first) else { return };
+        let Some(table) = context.table(key, value) else { return };
+        let mut target = GithubTarget {
+            repository: String::new(),
+            environment: None,
+            secrets: Vec::new(),
+            place: context.place(&key.span()),
+        };
+        for (key, value) in in_order(table) {
+            match key.get_ref().as_ref() {
+                "repository" => target.repository = repository(context, key, value).unwrap_or_default(),
+                "environment" => target.environment = environment(context, key, value),
+                "secrets" => {
+                    if let Some(secrets) = context.table(key, value) {
+                        refuse_github_names(context, secrets);
+                        target.secrets = self.variables(context, secrets, &[]);
+                    }
+                }
+                _ => context.unknown_key(key, &GITHUB_KEYS),
+            }
+        }
+        require(context, key, table, &["repository", "secrets"]);
+        self.github.insert(name, target);
+    }
+
+    fn path(&mut self, context: Context<'_>, key: &Key<'_>, value: &Value<'_>, file: &mut EnvFile) {
+        let Some(text) = context.text(key, value) else { return };
+        match relative_path(text) {
+            Err(message) => context.error(&value.span(), message),
+            Ok(path) => {
+                let place = context.place(&value.span());
+                if let Some(first) = self.paths.get(&path) {
+                    let message =
+                        format!("`{}` is written by two env files, first at {first}", path.display());
+                    context.error(&value.span(), message);
+                } else {
+                    self.paths.insert(path.clone(), place);
+                }
+                file.path = path;
+            }
+        }
+    }
+
+    fn variables(&self, context: Context<'_>, table: &DeTable<'_>, readers: &[Reader]) -> Vec<Variable> {
+        let entries = in_order(table).into_iter();
+        entries.filter_map(|(key, value)| self.variable(context, key, value, readers)).collect()
+    }
+
+    fn variable(
+        &self,
+        context: Context<'_>,
+        key: &Key<'_>,
+        value: &Value<'_>,
+        readers: &[Reader],
+    ) -> Option<Variable> {
+        let place = context.place(&key.span());
+        let name = VariableName::parse(key.get_ref());
+        let name = name.map_err(|error| context.error(&key.span(), error.to_string())).ok();
+        let mut read_by = readers.to_vec();
+        let template = match value.get_ref() {
+            DeValue::String(_) => self.template(context, value),
+            DeValue::Table(fields) => {
+                let mut template = None;
+                for (key, value) in in_order(fields) {
+                    match key.get_ref().as_ref() {
+                        "value" => {
+                            context.text(key, value)?;
+                            template = self.template(context, value);
+                        }
+                        "read-by" => read_by = self::read_by(context, key, value),
+                        _ => context.unknown_key(key, &VARIABLE_KEYS),
+                    }
+                }
+                require(context, key, fields, &["value"]);
+                template
+            }
+            _ => context.wrong_type(key, value, "a string or a table with `value`"),
+        };
+        Some(Variable { name: name?, template: template?, read_by, place })
+    }
+
+    fn template(&self, context: Context<'_>, value: &Value<'_>) -> Option<Template> {
+        match Template::compile(value.get_ref().as_str()?) {
+            Err(error) => {
+                context.error(&context.inside(value, error.offset.unwrap_or(0)), error.message);
+                None
+            }
+            Ok(template) => {
+                for name in template.references() {
+                    if self.complete && !self.secrets.contains_key(name) {
+                        let at = context.inside(value, template.position_of(name).unwrap_or(0));
+                        let known = self.secrets.keys().map(SecretName::as_str);
+                        let hint = context.did_you_mean(name.as_str(), known);
+                        context.error_with(&at, format!("no secret `{name}` is declared"), hint);
+                    }
+                }
+                Some(template)
+            }
+        }
+    }
+}
+
+/// The checked name of a target that must not be there yet.
+fn target_name<'p>(
+    context: Context<'_>,
+    key: &Key<'_>,
+    first: impl Fn(&TargetName) -> Option<&'p Place>,
+) -> Option<TargetName> {
+    let name = TargetName::parse(key.get_ref());
+    let name = name.map_err(|error| context.error(&key.span(), error.to_string())).ok()?;
+    if let Some(first) = first(&name) {
+        context.error(&key.span(), format!("`{name}` is declared twice, first at {first}"));
+        return None;
+    }
+    Some(name)
+}
+
+/// Complains about keys that are not there.
+fn require(context: Context<'_>, at: &Key<'_>, table: &DeTable<'_>, keys: &[&str]) {
+    for key in keys.iter().filter(|key| !table.contains_key(**key)) {
+        context.error(&at.span(), format!("`{}` has no `{key}`", at.get_ref()));
+    }
+}
+
+/// A path below the project's folder, in its plainest form.
+fn relative_path(text: &str) -> Result<PathBuf, &'static str> {
+    if text.is_empty() || text.ends_with('/') || text.contains(char::is_control) {
+        return Err("`path` must be the path of a file");
+    }
+    let mut path = PathBuf::new();
+    for component in Path::new(text).components() {
+        match component {
+            Component::Normal(name) => path.push(name),
+            Component::CurDir => {}
+            Component::ParentDir => return Err("`path` must not leave the project with `..`"),
+            Component::RootDir | Component::Prefix(_) => {
+                return Err("`path` must be relative to the project's folder");
+            }
+        }
+    }
+    if path.as_os_str().is_empty() { Err("`path` must be the path of a file") } else { Ok(path) }
+}
+
+fn dialect(context: Context<'_>, key: &Key<'_>, value: &Value<'_>) -> Option<Dialect> {
+    let word = context.text(key, value)?;
+    let dialect = Dialect::parse(word);
+    if dialect.is_none() {
+        context.unknown_word("a dialect", word, value, &Dialect::ALL.map(Dialect::name));
+    }
+    dialect
+}
+
+/// Reads `"0600"`. Text, since TOML knows no octal number of that form.
+fn mode(context: Context<'_>, key: &Key<'_>, value: &Value<'_>) -> Option<u32> {
+    let wanted = "a string of octal digits such as \"0600\"";
+    let Some(text) = value.get_ref().as_str() else { return context.wrong_type(key, value, wanted) };
+    let is_octal = matches!(text.len(), 3 | 4) && text.bytes().all(|b| (b'0'..=b'7').contains(&b));
+    let mode = u32::from_str_radix(text, 8).ok().filter(|mode| is_octal && *mode <= 0o777);
+    match mode {
+        None => context.error(&value.span(), format!("`mode` must be {wanted}")),
+        Some(mode) if mode & 0o002 != 0 => {
+            context.error(&value.span(), format!("mode `{text}` lets others write to the file"));
+        }
+        Some(mode) if mode & 0o400 == 0 => {
+            context.error(&value.span(), format!("mode `{text}` does not let the owner read the file"));
+        }
+        Some(_) => {}
+    }
+    mode
+}
+
+/// Reads one reader or several.
+fn read_by(context: Context<'_>, key: &Key<'_>, value: &Value<'_>) -> Vec<Reader> {
+    let one = std::slice::from_ref(value);
+    let items = match value.get_ref() {
+        DeValue::String(_) => one,
+        DeValue::Array(items) => items,
+        _ => return context.wrong_type(key, value, "a string or an array of strings").unwrap_or_default(),
+    };
+    let mut readers = Vec::new();
+    for item in items {
+        let Some(word) = context.text(key, item) else { continue };
+        match Reader::parse(word) {
+            Some(reader) if readers.contains(&reader) => {}
+            Some(reader) => readers.push(reader),
+            None => context.unknown_word("a reader", word, item, &Reader::ALL.map(Reader::name)),
+        }
+    }
+    readers
+}
+
+fn repository(context: Context<'_>, key: &Key<'_>, value: &Value<'_>) -> Option<String> {
+    let text = context.text(key, value)?;
+    let is_owner = |part: &str| part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    let is_name = |part: &str| {
+        part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+            && !matches!(part, "." | "..")
+    };
+    let fits = text.split_once('/').is_some_and(|(owner, name)| {
+        !owner.is_empty() && !name.is_empty() && is_owner(owner) && is_name(name)
+    });
+    if !fits {
+        context.error(&value.span(), "`repository` must have the form owner/name");
+    }
+    Some(text.to_owned())
+}
+
+fn environment(context: Context<'_>, key: &Key<'_>, value: &Value<'_>) -> Option<String> {
+    let text = context.text(key, value)?;
+    if text.trim().is_empty() || text.contains(char::is_control) {
+        context.error(&value.span(), "`environment` must be the name of a GitHub environment");
+    }
+    Some(text.to_owned())
+}
+
+/// GitHub keeps names in upper case, and some for itself.
+fn refuse_github_names(context: Context<'_>, secrets: &DeTable<'_>) {
+    let mut seen = BTreeMap::new();
+    for (key, _) in in_order(secrets) {
+        let name = key.get_ref().to_ascii_uppercase();
+        if name.starts_with("GITHUB_") {
+            context.error(&key.span(), "GitHub takes no secret whose name starts with GITHUB_");
+        }
+        if let Some(first) = seen.insert(name, key) {
+            let place = context.place(&first.span());
+            let message = format!("for GitHub `{}` is the same name as the one at {place}", key.get_ref());
+            context.error(&key.span(), message);
+        }
+    }
+}
