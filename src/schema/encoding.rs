@@ -23,7 +23,13 @@ pub(super) fn decode_standard(text: &str) -> Option<Zeroizing<Vec<u8>>> {
 
 /// Base64 with the standard or the URL alphabet but not both, padded or not.
 pub(super) fn is_base64(text: &str) -> bool {
-    let reads_with = |alphabet| decode(text, alphabet, DecodePaddingMode::Indifferent).is_some();
+    // "Indifferent" would take one sign of padding where two belong.
+    let padding = if text.ends_with('=') {
+        DecodePaddingMode::RequireCanonical
+    } else {
+        DecodePaddingMode::RequireNone
+    };
+    let reads_with = |alphabet| decode(text, alphabet, padding).is_some();
     !text.is_empty() && (reads_with(&alphabet::STANDARD) || reads_with(&alphabet::URL_SAFE))
 }
 

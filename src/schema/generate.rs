@@ -19,7 +19,8 @@ pub const WEAKEST_BITS: u32 = 64;
 /// Longest random part, in the policy's unit: longer ones do not fit the environments that carry them.
 pub const LONGEST_GENERATED: usize = 16_384;
 
-/// Tries before a pattern counts as one that the policy does not meet.
+/// Tries before a pattern counts as one that the policy does not meet. Leaving out what a pattern refuses costs
+/// entropy: with so few tries not more than about seven bits.
 const TRIES: usize = 100;
 
 /// Draws for one character before the source of randomness counts as broken. A working one fails each with a chance
