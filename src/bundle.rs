@@ -108,7 +108,8 @@ impl Bundle {
         }
         .ok_or_else(|| vec![BundleError::Unknown(name.clone())])?;
         let gatherer = Gatherer { schema, document, seen: RefCell::default() };
-        let mut bundle = Self { name, dialect, variables: Vec::with_capacity(declared.len()), left_out: Vec::new() };
+        let mut bundle =
+            Self { name, dialect, variables: Vec::with_capacity(declared.len()), left_out: Vec::new() };
         let mut errors = Vec::new();
         for variable in declared {
             match gatherer.value(variable) {
@@ -161,8 +162,10 @@ impl Gatherer<'_> {
     fn look_up(&self, name: &SecretName) -> Option<SecretValue> {
         let value = self.document.get(name)?;
         if let Some(entry) = self.schema.secrets.get(name) {
-            let errors: Vec<_> =
-                check_value(entry, &value).into_iter().filter(|kind| kind.severity() == Severity::Error).collect();
+            let errors: Vec<_> = check_value(entry, &value)
+                .into_iter()
+                .filter(|kind| kind.severity() == Severity::Error)
+                .collect();
             if !errors.is_empty() {
                 self.seen.borrow_mut().insert(name.clone(), errors);
             }

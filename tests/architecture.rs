@@ -55,7 +55,9 @@ fn product(source: &str) -> &str {
 
 fn modules_in_order() -> Vec<String> {
     let lib = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs")).unwrap();
-    lib.lines().filter_map(|line| Some(line.strip_prefix("pub mod ")?.strip_suffix(';')?.to_owned())).collect()
+    lib.lines()
+        .filter_map(|line| Some(line.strip_prefix("pub mod ")?.strip_suffix(';')?.to_owned()))
+        .collect()
 }
 
 #[test]
@@ -63,7 +65,15 @@ fn a_module_uses_only_those_above_it() {
     let order = modules_in_order();
     assert!(order.len() >= 7, "{order:?}");
     for (path, source) in sources() {
-        let module = path.components().nth(1).unwrap().as_os_str().to_str().unwrap().trim_end_matches(".rs").to_owned();
+        let module = path
+            .components()
+            .nth(1)
+            .unwrap()
+            .as_os_str()
+            .to_str()
+            .unwrap()
+            .trim_end_matches(".rs")
+            .to_owned();
         let Some(rank) = order.iter().position(|name| *name == module) else {
             assert!(["lib", "main"].contains(&module.as_str()), "{} is in no module", path.display());
             continue;
@@ -90,7 +100,9 @@ fn only_sys_and_main_touch_the_outside_world() {
             continue;
         }
         for (number, line) in product(&source).lines().enumerate() {
-            for forbidden in ["std::fs", "std::env::", "std::process", "std::net", "SystemTime", "Timestamp::now"] {
+            for forbidden in
+                ["std::fs", "std::env::", "std::process", "std::net", "SystemTime", "Timestamp::now"]
+            {
                 assert!(!line.contains(forbidden), "{}:{}: {forbidden}", path.display(), number + 1);
             }
         }
@@ -176,7 +188,17 @@ fn every_test_file_is_registered() {
 
 #[test]
 fn the_top_level_holds_only_what_was_agreed() {
-    let allowed = ["Cargo.toml", "Cargo.lock", "src", "secrets.enc", "schemas", "tests", "README.md", "LICENSE", "target"];
+    let allowed = [
+        "Cargo.toml",
+        "Cargo.lock",
+        "src",
+        "secrets.enc",
+        "schemas",
+        "tests",
+        "README.md",
+        "LICENSE",
+        "target",
+    ];
     for entry in std::fs::read_dir(env!("CARGO_MANIFEST_DIR")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         assert!(name.starts_with('.') || allowed.contains(&name.as_str()), "{name}");

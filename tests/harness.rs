@@ -13,9 +13,7 @@ use std::sync::Arc;
 
 use luca_secrets::cli;
 use luca_secrets::secret::SecretValue;
-use luca_secrets::sys::{
-    Disk, Environment, FixedClock, Gate, OpenGate, OsRandom, System, Terminal,
-};
+use luca_secrets::sys::{Disk, Environment, FixedClock, Gate, OpenGate, OsRandom, System, Terminal};
 
 /// The moment in which every test happens.
 pub const NOW: &str = "2026-11-23T12:00:00Z";
@@ -103,7 +101,8 @@ impl World {
         let config = world.home().join(".config/luca-secrets");
         std::fs::create_dir_all(&config).unwrap();
         std::fs::write(config.join("identity.txt"), format!("{IDENTITY}\n")).unwrap();
-        std::fs::set_permissions(config.join("identity.txt"), std::fs::Permissions::from_mode(0o600)).unwrap();
+        std::fs::set_permissions(config.join("identity.txt"), std::fs::Permissions::from_mode(0o600))
+            .unwrap();
         world.run(&["init", "-q"]).success();
         world
     }

@@ -9,3 +9,4 @@
 mod harness;
 mod architecture;
 mod commands;
+mod parsers;

@@ -7,7 +7,7 @@ use crate::name::SecretName;
 use crate::schema::{self, Schema};
 use crate::secret::{SecretText, SecretValue, is_worth_hiding};
 use crate::store::{Author, Identity, Store, Unlocked};
-use crate::sys::{Disk, Environment, Clock, FileError, Random, Terminal, Variable, host_name};
+use crate::sys::{Clock, Disk, Environment, Random, Terminal, Variable, host_name};
 
 use super::failure::{Failure, bad_identity};
 use super::settings::{IdentitySource, Settings};
@@ -57,7 +57,7 @@ impl Context {
         match self.settings.identity.clone() {
             Some(IdentitySource::Stdin) => {
                 let text = self.read_stdin()?;
-                self.parse_identities("standard input", &text)
+                Self::parse_identities("standard input", &text)
             }
             Some(IdentitySource::File(path)) => self.identity_file(&path, "--identity"),
             None => self.usual_identities(),
@@ -68,7 +68,7 @@ impl Context {
         if let Some(value) = self.env.get(Variable::Identity) {
             let name = Variable::Identity.name();
             let text = value.to_str().ok_or_else(|| Failure::new(format_args!("{name}: not UTF-8 text")))?;
-            return self.parse_identities(name, &SecretText::new(text.to_owned()));
+            return Self::parse_identities(name, &SecretText::new(text.to_owned()));
         }
         if let Some(path) = self.env.get(Variable::IdentityFile) {
             let path = self.settings.folder.join(path);
@@ -92,15 +92,17 @@ impl Context {
         let bytes = self.disk.read(path, IDENTITY_LIMIT)?;
         if self.disk.permissions(path)?.mode & 0o077 != 0 {
             let message = format!("{}: an identity that other users can read", path.display());
-            return Err(Failure::new(message).hint(format_args!("keep it to yourself: chmod 600 {}", path.display())));
+            return Err(
+                Failure::new(message).hint(format_args!("keep it to yourself: chmod 600 {}", path.display()))
+            );
         }
         let text = SecretText::from_utf8(bytes.to_vec())
             .map_err(|_| Failure::new(format_args!("{}: not UTF-8 text", path.display())))?;
         self.explain(&format!("identity from {source}: {}", path.display()));
-        self.parse_identities(&path.display().to_string(), &text)
+        Self::parse_identities(&path.display().to_string(), &text)
     }
 
-    fn parse_identities(&mut self, source: &str, text: &SecretText) -> Result<Vec<Identity>, Failure> {
+    fn parse_identities(source: &str, text: &SecretText) -> Result<Vec<Identity>, Failure> {
         Identity::parse_all(text).map_err(|error| bad_identity(source, error))
     }
 
@@ -113,7 +115,8 @@ impl Context {
         if bytes.len() as u64 > INPUT_LIMIT {
             return Err(Failure::new("standard input: larger than the limit of 16 MiB"));
         }
-        let plain = std::str::from_utf8(&bytes).map_err(|_| Failure::new("standard input: not UTF-8 text"))?;
+        let plain =
+            std::str::from_utf8(&bytes).map_err(|_| Failure::new("standard input: not UTF-8 text"))?;
         text.push_str(plain);
         Ok(text)
     }
@@ -183,4 +186,3 @@ pub(super) fn nobody_answered() -> Failure {
 pub(super) fn secret_name(text: &str) -> Result<SecretName, Failure> {
     Ok(SecretName::parse(text)?)
 }
-

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 
 use crate::name::NameError;
+use crate::schema::LoadError;
 use crate::store::{EnvelopeError, IdentityError, StoreError};
 use crate::sys::{FileError, FileProblem, LockError};
 
@@ -115,12 +116,31 @@ impl From<FileError> for Failure {
     }
 }
 
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::NoSchema(folder) => Self::new(format_args!("{}: no schema here", folder.display()))
+                .hint("make one with `luca-secrets init`, or name its folder with --schemas FOLDER"),
+            LoadError::File(error) => error.into(),
+            LoadError::NotUtf8(path) => Self::new(format_args!("{}: not UTF-8 text", path.display())),
+            LoadError::Invalid(errors) => {
+                let mut failure = Self::many(errors.iter().map(ToString::to_string));
+                failure.hints = errors.into_iter().filter_map(|error| error.hint).collect();
+                failure.hints.dedup();
+                failure
+            }
+        }
+    }
+}
+
 impl From<LockError> for Failure {
     fn from(error: LockError) -> Self {
         let held = matches!(error, LockError::Held(..));
         let failure = Self::new(error);
         if held {
-            return failure.kind(Kind::Changed).hint("nothing was written; try again, or wait longer with --lock-timeout");
+            return failure
+                .kind(Kind::Changed)
+                .hint("nothing was written; try again, or wait longer with --lock-timeout");
         }
         failure
     }
@@ -129,14 +149,15 @@ impl From<LockError> for Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::File(error) if error.is_not_found() => Self::new(format_args!("{}: no store here", error.path.display()))
-                .hint("make one with `luca-secrets init`, or name one with --store FILE"),
+            StoreError::File(error) if error.is_not_found() => {
+                Self::new(format_args!("{}: no store here", error.path.display()))
+                    .hint("make one with `luca-secrets init`, or name one with --store FILE")
+            }
             StoreError::File(error) => error.into(),
             StoreError::Lock(error) => error.into(),
             StoreError::Envelope(_, kind) => with_envelope_hint(Self::new(&error), kind),
-            StoreError::Document(..) => {
-                Self::new(error).hint("look at it with `age -d -i IDENTITY secrets.enc`, or take an earlier one from git")
-            }
+            StoreError::Document(..) => Self::new(error)
+                .hint("look at it with `age -d -i IDENTITY secrets.enc`, or take an earlier one from git"),
             StoreError::Conflict(_) => Self::new(error)
                 .kind(Kind::Changed)
                 .hint("nothing was written; look at the new values and do it again"),

@@ -6,8 +6,8 @@ use crate::sys::{System, Variable};
 
 use super::args::{Arguments, Command, parse};
 use super::commands::{
-    check, completions, edit, export, generate, get, import, init, list, manual, remove, render, run as run_command,
-    set,
+    check, completions, edit, export, generate, get, import, init, list, manual, remove, render,
+    run as run_command, set,
 };
 use super::context::Context;
 use super::failure::Failure;
@@ -24,7 +24,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, mut system: System) ->
             let text = if colours { text.ansi().to_string() } else { text.to_string() };
             let stream = if error.use_stderr() { &mut system.stderr } else { &mut system.stdout };
             let written = stream.write_all(text.as_bytes()).and_then(|()| stream.flush());
-            if written.is_err() && !error.use_stderr() { 1 } else { u8::try_from(error.exit_code()).unwrap_or(2) }
+            if written.is_err() && !error.use_stderr() {
+                1
+            } else {
+                u8::try_from(error.exit_code()).unwrap_or(2)
+            }
         }
     }
 }

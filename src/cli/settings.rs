@@ -59,7 +59,11 @@ impl Settings {
             None => root.join(SCHEMAS),
         };
         let identity = arguments.identity.as_ref().map(|path| {
-            if path == Path::new("-") { IdentitySource::Stdin } else { IdentitySource::File(folder.join(path)) }
+            if path == Path::new("-") {
+                IdentitySource::Stdin
+            } else {
+                IdentitySource::File(folder.join(path))
+            }
         });
         Self {
             interactive: !arguments.non_interactive && system.terminal.is_there(),

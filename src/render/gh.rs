@@ -22,7 +22,7 @@ pub(super) const GRAMMAR: Grammar = Grammar {
         Model { newlines: Newlines::AsTheyAre, read: read_lines },
         Model { newlines: Newlines::CrLf, read: read_stream },
     ],
-    sentinel: "Z='z'\nY=\"z\"\n",
+    sentinels: &["Z='z'\nY=\"z\"\n"],
     limits: &[
         Limit {
             applies: |value| value.ends_with('\\'),

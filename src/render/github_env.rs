@@ -10,7 +10,7 @@ pub(super) const GRAMMAR: Grammar = Grammar {
     spellings: &[spelling::bare, heredoc],
     models: &[Model { newlines: Newlines::AsTheyAre, read }],
     comments: false,
-    sentinel: "Z='z'\nY<<E\nz\nE\n",
+    sentinels: &["Z='z'\nY<<E\nz\nE\n"],
     reserved,
     ..Grammar::MULTILINE
 };

@@ -30,8 +30,8 @@ pub(super) struct Grammar {
     pub(super) models: &'static [Model],
     /// Whether `#` starts a comment.
     pub(super) comments: bool,
-    /// What follows an assignment while it is tried: lines that show whether it reaches beyond its end.
-    pub(super) sentinel: &'static str,
+    /// What may follow an assignment: lines that show whether it reaches beyond its end.
+    pub(super) sentinels: &'static [&'static str],
     /// Why a value has no spelling; the first that applies is told.
     pub(super) limits: &'static [Limit],
     /// The longest assignment or value, in bytes.
@@ -49,15 +49,22 @@ impl Grammar {
         spellings: &[],
         models: &[],
         comments: true,
-        // Each quote stands once at the end of a line, where an assignment that is still open would take it for its own.
-        sentinel: "Z=\"'\n\"\nY='\"\n'\n",
+        // An assignment that is still open would end at the first quote of its kind: each has it at the end of a line.
+        sentinels: &[
+            "Z=\"'
+\"
+",
+            "Z='\"
+'
+",
+        ],
         limits: &[],
         longest: (LONGEST_ASSIGNMENT, Measure::Assignment),
         reserved: |_| None,
     };
 
     /// What dialects of single lines have in common.
-    pub(super) const ONE_LINE: Self = Self { sentinel: "Z='z'\nY=\"z\"\n", ..Self::MULTILINE };
+    pub(super) const ONE_LINE: Self = Self { sentinels: &["Z='z'\nY=\"z\"\n"], ..Self::MULTILINE };
 
     /// The table of a dialect.
     pub(super) const fn of(dialect: Dialect) -> &'static Self {

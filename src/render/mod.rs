@@ -182,9 +182,14 @@ fn write(
         }
         attempt.push('\n');
         let end = attempt.len();
-        attempt.push_str(grammar.sentinel);
-        if grammar.models.iter().all(|model| stands_alone(model, &attempt, grammar.sentinel, name, value)) {
-            file.push_str(&attempt.expose()[..end]);
+        let alone = grammar.sentinels.iter().all(|sentinel| {
+            let mut lines = SecretText::with_capacity(end + sentinel.len());
+            lines.push_str(attempt.expose());
+            lines.push_str(sentinel);
+            grammar.models.iter().all(|model| stands_alone(model, &lines, sentinel, name, value))
+        });
+        if alone {
+            file.push_str(attempt.expose());
             return Ok(());
         }
     }
@@ -192,8 +197,8 @@ fn write(
 }
 
 /// Whether the parser reads the assignment right, and what follows it as if the assignment were not there.
-fn stands_alone(model: &Model, attempt: &SecretText, sentinel: &str, name: &str, value: &str) -> bool {
-    let prepared = model.prepare(attempt.expose());
+fn stands_alone(model: &Model, lines: &SecretText, sentinel: &str, name: &str, value: &str) -> bool {
+    let prepared = model.prepare(lines.expose());
     let (Ok(entries), Ok(expected)) = ((model.read)(prepared.as_str()), (model.read)(sentinel)) else {
         return false;
     };

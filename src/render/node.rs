@@ -16,7 +16,7 @@ pub(super) const GRAMMAR: Grammar = Grammar {
             reason: "all of ' \" ` at once (it knows no escape)",
         },
     ],
-    sentinel: "Z=\"'\n`\"\nY='\"\n'\nX=`z`\n",
+    sentinels: &["Z=\"'\n`\n\"\n", "Z='\"\n`\n'\n"],
     ..Grammar::MULTILINE
 };
 

@@ -21,7 +21,7 @@ pub(super) const GRAMMAR: Grammar = Grammar {
             reason: "this mix of ' \" ` (it knows no escape)",
         },
     ],
-    sentinel: "Z=\"'\n`\n\"\nY='\"\n'\nX=`z`\n",
+    sentinels: &["Z=\"'\n`\n\"\n", "Z='\"\n`\n'\n"],
     ..Grammar::MULTILINE
 };
 

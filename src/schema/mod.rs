@@ -2,7 +2,6 @@
 
 mod dialect;
 mod model;
-mod parse;
 mod template;
 mod duration;
 mod address;
@@ -13,6 +12,7 @@ mod placeholder;
 mod violation;
 mod check;
 mod generate;
+mod parse;
 
 pub use check::{check, check_value, compile_pattern};
 pub use dialect::{Dialect, Reader};

@@ -51,6 +51,7 @@ impl SecretText {
     }
 
     /// The text without empty lines at its ends, with one line feed behind its last line.
+    #[must_use]
     pub fn tidied(&self) -> Self {
         let trimmed = self.0.trim_matches('\n');
         let mut tidy = Self::with_capacity(trimmed.len() + 1);

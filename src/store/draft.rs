@@ -47,7 +47,8 @@ impl Draft {
         both.push_str(&format!("{}\n", base.len()));
         both.push_str(base.expose());
         both.push_str(text.expose());
-        let keys: Vec<&str> = store.document.recipients().iter().map(|recipient| recipient.key.as_str()).collect();
+        let keys: Vec<&str> =
+            store.document.recipients().iter().map(|recipient| recipient.key.as_str()).collect();
         let sealed = envelope::seal(&both, &keys).map_err(fail)?;
         if let Some(folder) = self.path.parent() {
             disk.create_private_folder(folder)?;
@@ -60,7 +61,10 @@ impl Draft {
         let fail = |error| StoreError::Envelope(self.path.clone(), error);
         let sealed = disk.read(&self.path, SIZE_LIMIT)?;
         let both = envelope::open(&sealed, &store.identities).map_err(fail)?;
-        let parts = both.expose().split_once('\n').and_then(|(length, rest)| rest.split_at_checked(length.parse().ok()?));
+        let parts = both
+            .expose()
+            .split_once('\n')
+            .and_then(|(length, rest)| rest.split_at_checked(length.parse().ok()?));
         let (base, text) = parts.ok_or_else(|| fail(EnvelopeError::NotText))?;
         Ok((SecretText::new(base.to_owned()), SecretText::new(text.to_owned())))
     }

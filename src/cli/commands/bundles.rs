@@ -34,7 +34,11 @@ pub(super) fn rendered(bundle: &Bundle, header: Option<&str>) -> Result<SecretTe
     let assignments: Vec<Assignment<'_>> = bundle
         .variables
         .iter()
-        .map(|variable| Assignment { name: &variable.name, value: &variable.value, read_by: &variable.read_by })
+        .map(|variable| Assignment {
+            name: &variable.name,
+            value: &variable.value,
+            read_by: &variable.read_by,
+        })
         .collect();
     render::render(bundle.dialect, header, &assignments)
 }

@@ -1,7 +1,7 @@
 //! `check`: the store held against the schema.
 
 use clap::Args;
-use jiff::tz::TimeZone;
+use jiff::tz::Offset;
 use serde::Serialize;
 
 use crate::bundle::{Bundle, BundleError, BundleName};
@@ -46,7 +46,7 @@ pub(crate) fn run(args: &CheckArgs, context: &mut Context) -> Result<(), Failure
     let schema = context.schema()?;
     let store = context.unlock()?;
     let document = store.document();
-    let today = context.clock.now().to_zoned(TimeZone::UTC).date();
+    let today = Offset::UTC.to_datetime(context.clock.now()).date();
     let mut violations = schema::check(&schema, &|name| document.get(name), document.names(), today);
     violations.extend(unencoded(&schema));
     let mut findings: Vec<Finding> = violations.iter().map(finding).collect();
@@ -90,16 +90,19 @@ fn finding(violation: &Violation) -> Finding {
 fn unencoded(schema: &Schema) -> Vec<Violation> {
     let env_files = schema.env_files.iter().map(|(target, file)| (target, &file.variables));
     let github = schema.github.iter().map(|(target, github)| (target, &github.secrets));
-    let variables = env_files.chain(github).flat_map(|(target, variables)| {
-        variables.iter().map(move |variable| (target, variable))
-    });
+    let variables = env_files
+        .chain(github)
+        .flat_map(|(target, variables)| variables.iter().map(move |variable| (target, variable)));
     variables
         .flat_map(|(target, variable)| {
             let secrets = risky(schema, variable).into_iter();
             secrets.map(|secret| Violation {
                 secret: Some(secret),
                 place: Some(variable.place.clone()),
-                kind: ViolationKind::UnencodedInUrl { variable: variable.name.clone(), target: target.clone() },
+                kind: ViolationKind::UnencodedInUrl {
+                    variable: variable.name.clone(),
+                    target: target.clone(),
+                },
             })
         })
         .collect()

@@ -15,7 +15,7 @@ use crate::sys::{Ending, SessionEnd};
 
 /// Change secrets in your editor
 ///
-/// Opens the decrypted secrets in $LUCA_SECRETS_EDITOR, $VISUAL or $EDITOR, in a private file in memory that is removed
+/// Opens the decrypted secrets in `$LUCA_SECRETS_EDITOR`, `$VISUAL` or `$EDITOR`, in a private file in memory that is removed
 /// afterwards. What the schema declares and the store lacks is shown as comments. A mistake opens the editor again
 /// with a note above its line; quitting without a change leaves the store alone. If the edit is interrupted, its text
 /// is kept encrypted, and --resume takes it up.
@@ -61,7 +61,9 @@ pub(crate) fn run(args: &EditArgs, context: &mut Context) -> Result<(), Failure>
     let start = work.start(args, context)?;
     let mut scratch = Scratch::create(&context.disk, &context.env, store.path())?;
     if !scratch.in_memory {
-        context.ui.warn("there is no folder in memory here, so the editor's file lies on the disk for a while");
+        context
+            .ui
+            .warn("there is no folder in memory here, so the editor's file lies on the disk for a while");
     }
     work.edit(args, start, &mut scratch, context)
 }
@@ -113,7 +115,7 @@ impl Work<'_> {
             }
             let problems = self.problems(&edited);
             let Some(first) = problems.iter().map(|problem| problem.line).min() else {
-                return self.store(args, buffer.strip(&edited), scratch, context);
+                return self.store(args, &buffer.strip(&edited), scratch, context);
             };
             for problem in &problems {
                 context.ui.error(&format!("line {}: {}", problem.line, problem.message));
@@ -146,7 +148,8 @@ impl Work<'_> {
             if is_touched {
                 let line = edited.expose()[..at].matches('\n').count() + 1;
                 let messages = self.violations(&name, &edit).into_iter();
-                problems.extend(messages.map(|message| Problem { line, message: format!("{name}: {message}") }));
+                problems
+                    .extend(messages.map(|message| Problem { line, message: format!("{name}: {message}") }));
             }
         }
         problems
@@ -155,7 +158,8 @@ impl Work<'_> {
     fn violations(&self, name: &SecretName, edit: &Edit<'_>) -> Vec<String> {
         let Some(entry) = self.schema.secrets.get(name) else {
             let known = self.schema.secrets.keys().map(SecretName::as_str);
-            let hint = meant(name.as_str(), known).map_or(String::new(), |other| format!("; did you mean {other}?"));
+            let hint =
+                meant(name.as_str(), known).map_or(String::new(), |other| format!("; did you mean {other}?"));
             return vec![format!("not declared in the schema{hint}")];
         };
         let Some(value) = edit.value(name) else { return Vec::new() };
@@ -171,36 +175,44 @@ impl Work<'_> {
     fn store(
         &self,
         args: &EditArgs,
-        text: SecretText,
+        text: &SecretText,
         scratch: &mut Scratch,
         context: &mut Context,
     ) -> Result<(), Failure> {
         let mut edit = self.begin();
         if let Err(error) = edit.set_text(text.clone()) {
-            return Err(self.keep(error.into(), &text, scratch, context));
+            return Err(self.keep(error.into(), text, scratch, context));
         }
         if let Err(failure) = self.confirm_loss(args, &edit, context) {
-            return Err(self.keep(failure, &text, scratch, context));
+            return Err(self.keep(failure, text, scratch, context));
         }
         match edit.commit(&context.disk, &context.author(), context.settings.patience) {
             Ok(committed) => {
                 say_committed(context, &committed);
                 Ok(self.draft.discard(&context.disk)?)
             }
-            Err(error) => Err(self.keep(error.into(), &text, scratch, context)),
+            Err(error) => Err(self.keep(error.into(), text, scratch, context)),
         }
     }
 
     /// Asks before more than half of the secrets go.
     fn confirm_loss(&self, args: &EditArgs, edit: &Edit<'_>, context: &mut Context) -> Result<(), Failure> {
         let preview = edit.preview();
-        let gone: Vec<&str> =
-            preview.iter().filter(|(_, change)| *change == Change::Removed).map(|(name, _)| name.as_str()).collect();
+        let gone: Vec<&str> = preview
+            .iter()
+            .filter(|(_, change)| *change == Change::Removed)
+            .map(|(name, _)| name.as_str())
+            .collect();
         let before = self.store.document().len();
         if args.yes.yes || gone.len() * 2 <= before {
             return Ok(());
         }
-        context.ui.warn(&format!("{} of {} would be removed: {}", gone.len(), count(before, "secret"), gone.join(", ")));
+        context.ui.warn(&format!(
+            "{} of {} would be removed: {}",
+            gone.len(),
+            count(before, "secret"),
+            gone.join(", ")
+        ));
         if context.confirm("remove them?")? { Ok(()) } else { Err(Failure::new("nothing was removed")) }
     }
 
@@ -221,17 +233,21 @@ impl Work<'_> {
     }
 
     /// Keeps the text as a draft before giving up; where even that fails, leaves the editor's file.
-    fn keep(&self, failure: Failure, text: &SecretText, scratch: &mut Scratch, context: &mut Context) -> Failure {
+    fn keep(
+        &self,
+        failure: Failure,
+        text: &SecretText,
+        scratch: &mut Scratch,
+        context: &mut Context,
+    ) -> Failure {
         if text.expose() == self.base.expose() {
             return failure.hint("nothing was changed");
         }
-        match self.draft.keep(&context.disk, self.store, &self.base, text) {
-            Ok(()) => failure.hint("the text is kept encrypted: `luca-secrets edit --resume` takes it up"),
-            Err(_) => {
-                scratch.abandon();
-                let place = scratch.file();
-                failure.hint(format_args!("no draft could be kept, so the text was left in {}", place.display()))
-            }
+        if self.draft.keep(&context.disk, self.store, &self.base, text).is_ok() {
+            return failure.hint("the text is kept encrypted: `luca-secrets edit --resume` takes it up");
         }
+        scratch.abandon();
+        let place = scratch.file();
+        failure.hint(format_args!("no draft could be kept, so the text was left in {}", place.display()))
     }
 }

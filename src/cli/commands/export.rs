@@ -78,9 +78,8 @@ fn gather(args: &ExportArgs, context: &mut Context) -> Result<Vec<(String, Strin
     let Some(name) = &args.name else {
         let store = context.unlock()?;
         let document = store.document();
-        let part = |name: &SecretName| {
-            Some((name.group().to_owned(), name.key().to_owned(), document.get(name)?))
-        };
+        let part =
+            |name: &SecretName| Some((name.group().to_owned(), name.key().to_owned(), document.get(name)?));
         return Ok(document.names().filter_map(part).collect());
     };
     let name = BundleName::parse(name)?;
@@ -90,7 +89,12 @@ fn gather(args: &ExportArgs, context: &mut Context) -> Result<Vec<(String, Strin
     Ok(bundle.variables.into_iter().map(|v| (String::new(), v.name.to_string(), v.value)).collect())
 }
 
-fn deliver(to: Option<&Path>, text: &SecretText, number: usize, context: &mut Context) -> Result<(), Failure> {
+fn deliver(
+    to: Option<&Path>,
+    text: &SecretText,
+    number: usize,
+    context: &mut Context,
+) -> Result<(), Failure> {
     let Some(to) = to.filter(|to| *to != Path::new("-")) else { return context.ui.secret_data(text) };
     let path = context.settings.folder.join(to);
     if let Some(folder) = path.parent() {
@@ -192,6 +196,7 @@ fn dotenv(values: &[(String, String, SecretValue)]) -> Result<SecretText, Failur
     }
     let assignments: Vec<Assignment<'_>> =
         named.iter().map(|(name, value)| Assignment { name, value, read_by: &[] }).collect();
-    render::render(Dialect::Cookiecutter, None, &assignments)
-        .map_err(|errors| Failure::many(errors.iter().map(ToString::to_string)).hint("export as json or toml"))
+    render::render(Dialect::Cookiecutter, None, &assignments).map_err(|errors| {
+        Failure::many(errors.iter().map(ToString::to_string)).hint("export as json or toml")
+    })
 }

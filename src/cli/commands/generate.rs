@@ -17,7 +17,7 @@ use crate::store::{Document, Origin};
 /// is left alone unless --replace is given: the old value may still be in use somewhere.
 #[derive(Args)]
 pub(crate) struct GenerateArgs {
-    /// The secrets, such as django.secret_key
+    /// The secrets, such as `django.secret_key`
     #[arg(value_name = "NAME", required_unless_present = "missing")]
     names: Vec<String>,
     /// All that are declared with a policy and not set yet
@@ -33,7 +33,11 @@ pub(crate) struct GenerateArgs {
 pub(crate) fn run(args: &GenerateArgs, context: &mut Context) -> Result<(), Failure> {
     let schema = context.schema()?;
     let store = context.unlock()?;
-    let names = if args.missing { missing(&schema, store.document()) } else { named(args, &schema, store.document())? };
+    let names = if args.missing {
+        missing(&schema, store.document())
+    } else {
+        named(args, &schema, store.document())?
+    };
     let mut edit = store.edit(Origin::Generate);
     for name in names {
         // Every name was looked up in the schema before.

@@ -15,7 +15,7 @@ use crate::secret::SecretText;
 /// one command that prints a value without being told to.
 #[derive(Args)]
 pub(crate) struct GetArgs {
-    /// The secret, such as database.password
+    /// The secret, such as `database.password`
     #[arg(value_name = "NAME")]
     name: String,
     #[command(flatten)]

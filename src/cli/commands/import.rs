@@ -84,7 +84,8 @@ struct Row {
 pub(crate) fn run(args: &ImportArgs, context: &mut Context) -> Result<(), Failure> {
     let schema = context.schema()?;
     let store = context.unlock()?;
-    let text = if args.file == Path::new("-") { context.read_stdin()? } else { context.read_file(&args.file)? };
+    let text =
+        if args.file == Path::new("-") { context.read_stdin()? } else { context.read_file(&args.file)? };
     let findings = read(args, &text, &schema)?;
     let verdicts: Vec<Verdict> =
         findings.found.iter().map(|found| verdict(args, found, store.document())).collect();

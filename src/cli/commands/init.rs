@@ -44,7 +44,8 @@ pub(crate) fn run(args: &InitArgs, context: &mut Context) -> Result<(), Failure>
         context.ui.say(&format!("the store {} would be made", store.display()));
         return Ok(());
     }
-    let recipient = if reuse_identity { existing_identity(context)? } else { new_identity(context, &identity_path)? };
+    let recipient =
+        if reuse_identity { existing_identity(context)? } else { new_identity(context, &identity_path)? };
     if !keep_schema {
         context.disk.create_private_folder(&schemas)?;
         let path = schemas.join("secrets.toml");
@@ -54,7 +55,9 @@ pub(crate) fn run(args: &InitArgs, context: &mut Context) -> Result<(), Failure>
     make_store(args, context, recipient)?;
     context.ui.ok(&format!("made the store {}", store.display()));
     context.ui.hint(&format!("back up {}: without it nobody can open the store", identity_path.display()));
-    context.ui.hint("next: `luca-secrets edit` to put secrets in, `luca-secrets render` to write the env files");
+    context
+        .ui
+        .hint("next: `luca-secrets edit` to put secrets in, `luca-secrets render` to write the env files");
     Ok(())
 }
 
@@ -63,12 +66,14 @@ fn identity_path(context: &Context) -> Result<PathBuf, Failure> {
     match &context.settings.identity {
         Some(IdentitySource::File(path)) => Ok(path.clone()),
         Some(IdentitySource::Stdin) => {
-            Err(Failure::usage("a new identity cannot be written to standard input").hint("name a file with --identity"))
+            Err(Failure::usage("a new identity cannot be written to standard input")
+                .hint("name a file with --identity"))
         }
         None => match context.env.get(Variable::IdentityFile) {
             Some(path) => Ok(context.settings.folder.join(path)),
             None => context.usual_identity_path().ok_or_else(|| {
-                Failure::new("there is no home folder to put the identity in").hint("name a file with --identity")
+                Failure::new("there is no home folder to put the identity in")
+                    .hint("name a file with --identity")
             }),
         },
     }
@@ -85,7 +90,10 @@ fn new_identity(context: &mut Context, path: &Path) -> Result<String, Failure> {
     let recipient = identity.recipient();
     let secret = identity.to_secret();
     let mut text = SecretText::with_capacity(512);
-    text.push_str(&format!("# An identity of luca-secrets, made {}. Keep it to yourself.\n", context.clock.now()));
+    text.push_str(&format!(
+        "# An identity of luca-secrets, made {}. Keep it to yourself.\n",
+        context.clock.now()
+    ));
     text.push_str(&format!("# recipient: {recipient}\n"));
     text.push_str(secret.expose());
     text.push('\n');

@@ -24,7 +24,7 @@ pub(crate) fn run(args: &ManArgs, context: &mut Context) -> Result<(), Failure> 
         None => command,
         Some(name) => {
             let found = command.find_subcommand(name).cloned();
-            found.ok_or_else(|| unknown(name, &command))?.name(format!("luca-secrets-{name}"))
+            found.ok_or_else(|| unknown(name, &command))?
         }
     };
     let mut text = Vec::new();

@@ -17,7 +17,7 @@ use crate::store::Origin;
 /// read it then: a credential that must stop working has to be changed at its source.
 #[derive(Args)]
 pub(crate) struct RemoveArgs {
-    /// The secrets, such as sentry.dsn
+    /// The secrets, such as `sentry.dsn`
     #[arg(value_name = "NAME", required = true)]
     names: Vec<String>,
     #[command(flatten)]

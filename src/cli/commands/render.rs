@@ -108,7 +108,10 @@ fn parse_dialect(name: &str) -> Result<Dialect, Failure> {
 
 /// The header comment: the generation, and nothing secret.
 fn header(document: &Document) -> String {
-    format!("{HEADER} from generation {} of the store; change it with `luca-secrets edit`", document.generation())
+    format!(
+        "{HEADER} from generation {} of the store; change it with `luca-secrets edit`",
+        document.generation()
+    )
 }
 
 fn wants_stdout(args: &RenderArgs) -> bool {
@@ -239,7 +242,9 @@ fn say(args: &RenderArgs, file: &Planned, document: &Document, context: &mut Con
     let generation = document.generation();
     match (file.unchanged, args.dry_run.dry_run) {
         (true, _) => context.ui.ok(&format!("{shown}: unchanged, {variables}")),
-        (false, true) => context.ui.say(&format!("{shown} would be written: {variables}, generation {generation}")),
+        (false, true) => {
+            context.ui.say(&format!("{shown} would be written: {variables}, generation {generation}"));
+        }
         (false, false) => context.ui.ok(&format!("{shown}: {variables}, generation {generation}")),
     }
 }

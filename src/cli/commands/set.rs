@@ -20,7 +20,7 @@ use crate::store::Origin;
 /// the end of a value of one line is dropped; values of several lines, such as keys, are kept byte for byte.
 #[derive(Args)]
 pub(crate) struct SetArgs {
-    /// The secret, such as database.password
+    /// The secret, such as `database.password`
     #[arg(value_name = "NAME")]
     name: String,
     /// Take the value from this file, or from standard input with -
@@ -40,7 +40,9 @@ pub(crate) fn run(args: &SetArgs, context: &mut Context) -> Result<(), Failure> 
     let store = context.unlock()?;
     let value = read_value(args, &name, context)?;
     refuse_violations(&schema, &name, &value)?;
-    for warning in violations(&schema, &name, &value).iter().filter(|kind| kind.severity() == Severity::Warning) {
+    for warning in
+        violations(&schema, &name, &value).iter().filter(|kind| kind.severity() == Severity::Warning)
+    {
         context.ui.warn(&format!("{name}: {warning}"));
     }
     let mut edit = store.edit(Origin::Edit);
@@ -74,7 +76,11 @@ fn violations(schema: &Schema, name: &SecretName, value: &SecretValue) -> Vec<Vi
 }
 
 /// A value that breaks its rules is not stored.
-pub(crate) fn refuse_violations(schema: &Schema, name: &SecretName, value: &SecretValue) -> Result<(), Failure> {
+pub(crate) fn refuse_violations(
+    schema: &Schema,
+    name: &SecretName,
+    value: &SecretValue,
+) -> Result<(), Failure> {
     let errors: Vec<String> = violations(schema, name, value)
         .iter()
         .filter(|kind| kind.severity() == Severity::Error)
@@ -109,7 +115,9 @@ fn without_final_line_feed(text: &SecretText) -> SecretValue {
 
 fn ask_twice(name: &SecretName, context: &mut Context) -> Result<SecretValue, Failure> {
     if !context.settings.interactive {
-        return Err(Failure::new("there is nobody to ask for the value").hint("pipe it in, or pass --from-file FILE"));
+        return Err(
+            Failure::new("there is nobody to ask for the value").hint("pipe it in, or pass --from-file FILE")
+        );
     }
     let mut ask = |question: &str| context.terminal.ask_secret(question).map_err(|_| nobody_answered());
     let first = ask(&format!("value of {name} (not shown): "))?;

@@ -45,7 +45,8 @@ pub(in crate::cli) struct Buffer {
 impl Buffer {
     /// The buffer for a text of secrets, with stubs for what the schema declares and the text lacks.
     pub(in crate::cli) fn compose(text: &SecretText, document: &Document, schema: &Schema) -> Self {
-        let mut buffer = Self { text: SecretText::with_capacity(text.len() * 2 + 4096), ours: BTreeSet::new() };
+        let mut buffer =
+            Self { text: SecretText::with_capacity(text.len() * 2 + 4096), ours: BTreeSet::new() };
         let mut missing: BTreeMap<&str, Vec<(&SecretName, &Entry)>> = BTreeMap::new();
         for (name, entry) in schema.secrets.iter().filter(|(name, _)| !document.contains(name)) {
             missing.entry(name.group()).or_default().push((name, entry));
@@ -168,7 +169,11 @@ impl Buffer {
         let mut words = vec![entry.kind.name().to_owned()];
         words.extend((!entry.required).then(|| "optional".to_owned()));
         words.extend(entry.example.as_ref().map(|example| format!("such as {example}")));
-        let about = entry.description.as_ref().or(entry.title.as_ref()).map_or(String::new(), |about| format!("{about}; "));
+        let about = entry
+            .description
+            .as_ref()
+            .or(entry.title.as_ref())
+            .map_or(String::new(), |about| format!("{about}; "));
         let line = format!("{STUB}{} = \"\"    {about}{}", name.key(), words.join(", "));
         self.push_own(&line.replace(['\n', '\r'], " "));
     }

@@ -13,8 +13,19 @@ const VIM: &str = "set nobackup nowritebackup noundofile noswapfile";
 const EMACS: &str = "(setq make-backup-files nil auto-save-default nil create-lockfiles nil)";
 
 /// Editors that open a window and return at once unless they are told to wait.
-const RETURN_AT_ONCE: &[&str] =
-    &["code", "code-insiders", "codium", "cursor", "windsurf", "zed", "subl", "atom", "mate", "gedit", "kate"];
+const RETURN_AT_ONCE: &[&str] = &[
+    "code",
+    "code-insiders",
+    "codium",
+    "cursor",
+    "windsurf",
+    "zed",
+    "subl",
+    "atom",
+    "mate",
+    "gedit",
+    "kate",
+];
 
 /// How an editor wants to be told the line to start at.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -37,8 +48,10 @@ impl Program {
         let variables = [Variable::LucaSecretsEditor, Variable::Visual, Variable::Editor];
         let found = variables.into_iter().find_map(|variable| Some((variable, env.text(variable)?)));
         let Some((variable, command)) = found else {
-            return Err(Failure::new("there is no editor: none of LUCA_SECRETS_EDITOR, VISUAL and EDITOR is set")
-                .hint("for example: export EDITOR=nano"));
+            return Err(Failure::new(
+                "there is no editor: none of LUCA_SECRETS_EDITOR, VISUAL and EDITOR is set",
+            )
+            .hint("for example: export EDITOR=nano"));
         };
         let words = shell_words::split(command)
             .map_err(|_| Failure::new(format_args!("{}: a quote is not closed", variable.name())))?;
@@ -46,7 +59,8 @@ impl Program {
             return Err(Failure::new(format_args!("{}: there is no program in it", variable.name())));
         };
         let name = Path::new(program).file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let waits = words.iter().any(|word| word == "--wait" || word == "-w" || word == "--block" || word == "-b");
+        let waits =
+            words.iter().any(|word| word == "--wait" || word == "-w" || word == "--block" || word == "-b");
         if RETURN_AT_ONCE.contains(&name.as_str()) && !waits {
             return Err(Failure::new(format_args!("{name} returns before you have finished editing"))
                 .hint(format_args!("tell it to wait: export {}='{command} --wait'", variable.name())));
@@ -56,7 +70,12 @@ impl Program {
     }
 
     /// Shows a file at a line and waits.
-    pub(in crate::cli) fn open(&self, file: &Path, line: Option<usize>, env: &Environment) -> Result<SessionEnd, Failure> {
+    pub(in crate::cli) fn open(
+        &self,
+        file: &Path,
+        line: Option<usize>,
+        env: &Environment,
+    ) -> Result<SessionEnd, Failure> {
         let (program, typed) = self.words.split_first().ok_or_else(|| Failure::new("there is no editor"))?;
         let fail = |error| Failure::new(format_args!("{program}: the editor cannot be started: {error}"));
         let mut arguments: Vec<OsString> = typed.iter().map(Into::into).collect();

@@ -25,12 +25,14 @@ impl Scratch {
     /// Makes the folder: in the user's runtime folder or in shared memory, else in the user's state folder.
     pub(in crate::cli) fn create(disk: &Disk, env: &Environment, store: &Path) -> Result<Self, Failure> {
         let parents = parents(env);
-        let usable = |parent: &&PathBuf| disk.kind(parent).is_ok_and(|kind| kind == Some(crate::sys::Kind::Folder));
+        let usable =
+            |parent: &&PathBuf| disk.kind(parent).is_ok_and(|kind| kind == Some(crate::sys::Kind::Folder));
         let in_memory = parents.iter().filter(usable).find(|parent| disk.is_in_memory(parent));
         let parent = match in_memory {
             Some(parent) => parent.clone(),
             None => env.state_folder().ok_or_else(|| {
-                Failure::new("there is no private place for the editor's file").hint("set XDG_RUNTIME_DIR or HOME")
+                Failure::new("there is no private place for the editor's file")
+                    .hint("set XDG_RUNTIME_DIR or HOME")
             })?,
         };
         let folder = parent.join(format!("{PREFIX}{}-{}", digest(store), own_process()));
@@ -87,7 +89,8 @@ pub(in crate::cli) fn sweep(disk: &Disk, env: &Environment, store: &Path) -> Opt
         for folder in disk.own_folders(&parent, PREFIX) {
             let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let mut parts = name.trim_start_matches(PREFIX).split('-');
-            let (about, owner) = (parts.next().unwrap_or_default(), parts.next().and_then(|n| n.parse().ok()));
+            let (about, owner) =
+                (parts.next().unwrap_or_default(), parts.next().and_then(|n| n.parse().ok()));
             if owner.is_some_and(process_exists) {
                 continue;
             }

@@ -6,6 +6,7 @@ use std::collections::btree_map::Entry as Slot;
 use toml::de::{DeTable, DeValue};
 
 use crate::name::{NameError, SecretName, is_secret_part};
+use crate::schema::check::compile_pattern;
 use crate::schema::model::{Entry, Group, Place, Rules, Schema, Type};
 
 use super::context::{Context, Key, Value, in_order};
@@ -196,7 +197,7 @@ fn docs(context: Context<'_>, key: &Key<'_>, value: &Value<'_>) -> Option<String
 
 fn pattern(context: Context<'_>, key: &Key<'_>, value: &Value<'_>) -> Option<String> {
     let text = context.text(key, value)?;
-    if let Err(error) = regex_lite::Regex::new(text) {
+    if let Err(error) = compile_pattern(text) {
         context.error(&value.span(), format!("`pattern` is not a regular expression: {error}"));
         return None;
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
+use crate::schema::duration::parse_duration;
 use crate::schema::model::{Alphabet, Policy, Rotation, Type};
 
 use super::context::{Context, Key, Value, in_order};
@@ -133,24 +134,9 @@ pub(super) fn rotate(context: Context<'_>, key: &Key<'_>, value: &Value<'_>) -> 
 }
 
 fn every(context: Context<'_>, key: &Key<'_>, value: &Value<'_>) -> Option<Duration> {
-    let duration = duration(context.text(key, value)?).filter(|duration| !duration.is_zero());
+    let duration = parse_duration(context.text(key, value)?).filter(|duration| !duration.is_zero());
     if duration.is_none() {
         context.error(&value.span(), "`every` must be a length of time such as 90d, 24h, 15m or 90s");
     }
     duration
-}
-
-/// Reads a number and one of `s`, `m`, `h`, `d`.
-fn duration(text: &str) -> Option<Duration> {
-    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    let seconds = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 60 * 60,
-        "d" => 24 * 60 * 60,
-        _ => return None,
-    };
-    // `parse` alone would take a plus sign.
-    let number: u64 = number.bytes().all(|b| b.is_ascii_digit()).then(|| number.parse().ok()).flatten()?;
-    number.checked_mul(seconds).map(Duration::from_secs)
 }

@@ -1,0 +1,41 @@
+//! Every dialect against its own models, without any real parser.
+
+use luca_secrets::render::parse;
+use luca_secrets::schema::Dialect;
+
+use super::{COVERAGE, SEED, accepted, batches, render_all};
+
+#[test]
+fn every_accepted_value_reads_back_in_its_own_dialect() {
+    for (dialect, at_least) in COVERAGE {
+        let (of_corpus, values) = accepted(dialect);
+        assert!(of_corpus >= at_least, "{}: {of_corpus} of 178, not {at_least}", dialect.name());
+        for batch in batches(&values, 500) {
+            let Ok(file) = render_all(dialect, &batch) else {
+                panic!("{}: values accepted one by one were refused together (seed {SEED})", dialect.name());
+            };
+            let read = parse(dialect, file.expose()).unwrap();
+            assert_eq!(read.len(), batch.len(), "{} (seed {SEED})", dialect.name());
+            for ((name, value), item) in read.iter().zip(&batch) {
+                let (found, put) = (value.expose(), item.value.expose());
+                assert_eq!(
+                    (name.as_str(), found),
+                    (item.name.as_str(), put),
+                    "{} (seed {SEED})",
+                    dialect.name()
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn ten_thousand_variables_take_no_time_worth_naming() {
+    let values: Vec<String> =
+        (0..10_000).map(|number| format!("it is $ecret #{number} {}", "x".repeat(40))).collect();
+    let started = std::time::Instant::now();
+    let batch: Vec<_> =
+        values.iter().enumerate().map(|(at, v)| super::variable(&format!("V{at}"), v)).collect();
+    assert!(render_all(Dialect::Compose, &batch).is_ok());
+    assert!(started.elapsed().as_secs() < 10, "not linear any more: {:?}", started.elapsed());
+}
