@@ -47,7 +47,8 @@ pub(super) fn end_of(text: &str, start: usize, needle: &str, wrapped: bool) -> O
     let mut next = Vec::new();
     for (index, character) in needle.chars().enumerate() {
         if wrapped && index > 0 {
-            let breaks: Vec<_> = ends.iter().filter_map(|at| text.get(*at..)).filter_map(line_break).collect();
+            let breaks: Vec<_> =
+                ends.iter().filter_map(|at| text.get(*at..)).filter_map(line_break).collect();
             ends = ends.iter().copied().chain(breaks.iter().map(|rest| text.len() - rest.len())).collect();
         }
         for &at in &ends {

@@ -123,7 +123,7 @@ impl Page<'_> {
         let text = item.unwrap_or(line).trim();
         let spot = if item.is_some() { Spot::Listed } else { Spot::Prose };
         match split(text) {
-            Some(Labelled { label, value }) if value.is_empty() => self.open_label(label, number, indent, spot),
+            Some(Labelled { label, value: "" }) => self.open_label(label, number, indent, spot),
             Some(Labelled { label, value }) => self.take(label, value, number, spot),
             None if item.is_none() => self.bold_line(text, number),
             None => self.open_label(text, number, indent, spot),
@@ -215,7 +215,8 @@ impl Page<'_> {
     }
 
     fn table(&mut self, rest: &[&str], number: usize) -> usize {
-        let rows = rest.iter().skip(2).take_while(|line| line.contains('|') && !line.trim().is_empty()).count();
+        let rows =
+            rest.iter().skip(2).take_while(|line| line.contains('|') && !line.trim().is_empty()).count();
         if let Some(columns) = columns(&cells(rest[0]), normalize) {
             for (index, line) in rest.iter().enumerate().skip(2).take(rows) {
                 let cells = cells(line);
@@ -337,7 +338,8 @@ fn heading<'a>(rest: &[&'a str]) -> Option<(usize, &'a str)> {
     let below = rest.get(1)?.trim();
     let underlines = |mark: u8| below.len() >= 3 && below.bytes().all(|byte| byte == mark);
     // A label and its value above a rule are no heading.
-    let is_title = !line.is_empty() && list_item(line).is_none() && split(line).is_none_or(|it| it.value.is_empty());
+    let is_title =
+        !line.is_empty() && list_item(line).is_none() && split(line).is_none_or(|it| it.value.is_empty());
     match () {
         () if is_title && underlines(b'=') => Some((1, line)),
         () if is_title && underlines(b'-') => Some((2, line)),

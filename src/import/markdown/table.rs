@@ -4,7 +4,8 @@
 const LABELS: [&str; 9] =
     ["secret", "key", "name", "variable", "label", "setting", "credential", "parameter", "secretname"];
 /// Titles of the column of values, the best first.
-const VALUES: [&str; 7] = ["value", "secretvalue", "currentvalue", "content", "address", "description", "secret"];
+const VALUES: [&str; 7] =
+    ["value", "secretvalue", "currentvalue", "content", "address", "description", "secret"];
 
 /// Which cells of a row are the label and the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +57,8 @@ pub(super) fn columns(header: &[String], normalize: fn(&str) -> String) -> Optio
     let position = |wanted: &str, except: Option<usize>| {
         titles.iter().enumerate().position(|(index, title)| title == wanted && Some(index) != except)
     };
-    let label = LABELS.iter().find_map(|title| position(title, None)).filter(|index| *index == 0).unwrap_or(0);
+    let label =
+        LABELS.iter().find_map(|title| position(title, None)).filter(|index| *index == 0).unwrap_or(0);
     let named = VALUES.iter().find_map(|title| position(title, Some(label)));
     let value = named.unwrap_or(label + 1);
     (value < titles.len()).then_some(Columns { label, value })

@@ -77,7 +77,8 @@ pub(super) fn meaning(names: &Names<'_>, groups: &[String], label: &str) -> Mean
 /// Labels that need no heading: variables, whole names, and titles such as "Database password".
 fn elsewhere(names: &Names<'_>, label: &str, wanted: &str) -> Meaning {
     let schema = names.schema();
-    let bare = label.trim_matches(|c: char| c.is_whitespace() || "`*[]\\\"'$".contains(c)).replace("\\_", "_");
+    let bare =
+        label.trim_matches(|c: char| c.is_whitespace() || "`*[]\\\"'$".contains(c)).replace("\\_", "_");
     let variable = bare.contains('_') && bare.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     if variable && names.knows_variable(&bare) {
         return Meaning::Variable(bare);

@@ -87,13 +87,13 @@ fn unwrap<'a>(text: &'a str, kind: Option<&Type>) -> &'a str {
     let bold = text.strip_prefix("**").and_then(|inner| inner.strip_suffix("**"));
     let text = bold.filter(|inner| !inner.contains("**") && !inner.is_empty()).unwrap_or(text);
     let angle = text.strip_prefix('<').and_then(|inner| inner.strip_suffix('>'));
-    let is_address = |inner: &&str| {
-        (inner.contains("://") || inner.contains('@')) && !inner.contains([' ', '<', '>'])
-    };
+    let is_address =
+        |inner: &&str| (inner.contains("://") || inner.contains('@')) && !inner.contains([' ', '<', '>']);
     if let Some(inner) = angle.filter(is_address) {
         return inner;
     }
-    let link = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(')')).and_then(|rest| rest.split_once("]("));
+    let link =
+        text.strip_prefix('[').and_then(|rest| rest.strip_suffix(')')).and_then(|rest| rest.split_once("]("));
     match link {
         Some((_, address)) if kind == Some(&Type::Url) => {
             address.trim_start_matches('<').trim_end_matches('>')

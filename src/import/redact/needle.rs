@@ -52,7 +52,8 @@ impl Needle {
     fn widen(&self, text: &str, range: Range<usize>) -> Range<usize> {
         let Form::Base64 { before, after } = self.form else { return range };
         let bytes = text.as_bytes();
-        let is_base64 = |at: usize| bytes.get(at).is_some_and(|b| b.is_ascii_alphanumeric() || b"+/-_".contains(b));
+        let is_base64 =
+            |at: usize| bytes.get(at).is_some_and(|b| b.is_ascii_alphanumeric() || b"+/-_".contains(b));
         let Range { mut start, mut end } = range;
         if before && start > 0 && is_base64(start - 1) {
             start -= 1;
@@ -92,7 +93,9 @@ fn base64(value: &[u8], offset: usize) -> Vec<Needle> {
     let mut needles: Vec<Needle> = Vec::new();
     for engine in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
         let encoded = Zeroizing::new(engine.encode(&*bytes));
-        let Some(core) = encoded.get(inner.clone()).filter(|core| core.len() >= SHORTEST_BASE64) else { continue };
+        let Some(core) = encoded.get(inner.clone()).filter(|core| core.len() >= SHORTEST_BASE64) else {
+            continue;
+        };
         if needles.iter().all(|known| known.text.as_str() != core) {
             needles.push(Needle { text: Zeroizing::new(core.to_owned()), form });
         }

@@ -85,7 +85,11 @@ pub fn redact(text: &str, secrets: &[&Found], plain: &[&Found]) -> Redaction {
     // Replacing can make a page longer or shorter: what is left is named by its line after that.
     let mut left: Vec<_> = left
         .into_iter()
-        .map(|(offset, name, reason)| Left { line: page.line_of(offset) - lines.before(offset), name, reason })
+        .map(|(offset, name, reason)| Left {
+            line: page.line_of(offset) - lines.before(offset),
+            name,
+            reason,
+        })
         .collect();
     left.extend(remains(&text, secrets, plain));
     left.sort();

@@ -38,7 +38,8 @@ fn toml_gives_groups_whole_names_and_variables() {
     ];
     assert_eq!(found(&findings), expected);
     assert_eq!(skipped(&findings), ["? 7 NotText"]);
-    let undeclared: Vec<_> = findings.found.iter().filter(|it| !it.declared).map(|it| it.name.as_str()).collect();
+    let undeclared: Vec<_> =
+        findings.found.iter().filter(|it| !it.declared).map(|it| it.name.as_str()).collect();
     assert_eq!(undeclared, ["new.thing", "new.ratio"]);
 }
 
@@ -56,8 +57,13 @@ fn json_gives_groups_whole_names_and_variables() {
         \"deep\": {\"er\": 1}, \"host\": \"\"},\n \"clerk.secret_key\": \"k\",\n \"CELERY_FLOWER_USER\": true,\n\
         \"secrets\": {\"x\": {\"y\": \"z\"}}, \"list\": [1, {\"a\": []}], \"Bad Name\": \"v\"}";
     let findings = read_with(Source::Json, text, &schema());
-    let expected =
-        ["database.port=5.0e3@2", "database.user=a\né\"@2", "clerk.secret_key=k@4", "flower.user=true@5", "x.y=z@6"];
+    let expected = [
+        "database.port=5.0e3@2",
+        "database.user=a\né\"@2",
+        "clerk.secret_key=k@4",
+        "flower.user=true@5",
+        "x.y=z@6",
+    ];
     assert_eq!(found(&findings), expected);
     let expected = [
         "database.name 2 NotText",
@@ -77,7 +83,10 @@ fn faulty_documents_are_placed_and_not_quoted() {
     assert!(matches!(problem(Source::Toml, "a = 1\na = 2\n"), ImportError::Syntax { line: 2, .. }));
     let json = problem(Source::Json, "{\n\"a\": hunter2}");
     assert!(matches!(json, ImportError::Syntax { format: "JSON", line: 2, .. }), "{json}");
-    assert_eq!(problem(Source::Json, "{\"a\":1,\n \"a\":2}"), ImportError::DuplicateKey { line: 2, column: 2 });
+    assert_eq!(
+        problem(Source::Json, "{\"a\":1,\n \"a\":2}"),
+        ImportError::DuplicateKey { line: 2, column: 2 }
+    );
     let nested = problem(Source::Json, "{\"a\":{\"b\":1,\"\\u0062\":2}}");
     assert_eq!(nested, ImportError::DuplicateKey { line: 1, column: 13 });
     assert_eq!(problem(Source::Json, "[]"), ImportError::NotAnObject);

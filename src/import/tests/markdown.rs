@@ -29,7 +29,10 @@ fn the_example_page() {
         "clerk.domain=brave-otter-12.clerk.accounts.example.com@45",
     ];
     assert_eq!(found(&findings), expected);
-    assert_eq!(skipped(&findings), ["hetzner.ssh_private_key 19 Description", "clerk.secret_key 46 Placeholder"]);
+    assert_eq!(
+        skipped(&findings),
+        ["hetzner.ssh_private_key 19 Description", "clerk.secret_key 46 Placeholder"]
+    );
     let crlf = page(&format!("\u{feff}{}", PAGE.replace('\n', "\r\n")));
     assert_eq!(found(&crlf), expected);
 }
@@ -131,7 +134,11 @@ fn what_is_a_value() {
     ] {
         assert_eq!(values(&page(&format!("# Database\n- Password: {text}\n")))["database.password"], value);
     }
-    for text in ["<https://e.example.com/x>", "[the console](https://e.example.com/x)", "https://e.example.com/x (EU)"] {
+    for text in [
+        "<https://e.example.com/x>",
+        "[the console](https://e.example.com/x)",
+        "https://e.example.com/x (EU)",
+    ] {
         let findings = page(&format!("# Hetzner Object Storage\n- Endpoint: {text}\n"));
         assert_eq!(values(&findings)["storage.endpoint"], "https://e.example.com/x");
     }

@@ -105,7 +105,12 @@ fn keys_of_many_lines_go_however_they_are_indented() {
         let redaction = redacted(&text, &[secret("a.key", key, 2)]);
         assert_eq!(redaction.text.expose(), "a\n  (in secrets.enc: a.key)\nb", "{spelled}");
     }
-    let wrapped = STANDARD.encode(key).as_bytes().chunks(16).map(|it| String::from_utf8_lossy(it) + "\n").collect::<String>();
+    let wrapped = STANDARD
+        .encode(key)
+        .as_bytes()
+        .chunks(16)
+        .map(|it| String::from_utf8_lossy(it) + "\n")
+        .collect::<String>();
     let redaction = redacted(&wrapped, &[secret("a.key", key, 2)]);
     assert!(redaction.text.len() < 40, "{}", redaction.text.expose());
     let part = redacted("QUJDREVGR0hJSktMTU5P", &[secret("a.key", key, 2)]);
@@ -121,7 +126,8 @@ fn short_values_go_only_from_where_they_were_found() {
 
 #[test]
 fn plain_words_go_as_whole_words_and_addresses_stay() {
-    let text = "- User: shop\n- Password: shop\n- Mail: shop@example.com\n- shop-db, workshops\npsql shop:shop@db\n";
+    let text =
+        "- User: shop\n- Password: shop\n- Mail: shop@example.com\n- shop-db, workshops\npsql shop:shop@db\n";
     let secrets = [secret("db.password", "shop", 2)];
     let plain = [secret("db.user", "shop", 1), secret("db.mail", "shop@example.com", 3)];
     let redaction = redact(text, &[&secrets[0]], &[&plain[0], &plain[1]]);

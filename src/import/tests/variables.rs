@@ -27,7 +27,8 @@ fn a_name_by_convention_is_split_at_the_one_underscore_that_fits() {
 
 #[test]
 fn what_the_schema_does_not_know_is_named_by_its_line_only() {
-    let findings = dotenv("hunter2Secret=1\nCELERY_FLOWER_USER=\nCELERY_FLOWER_PASSWORD=!!!SET PASSWORD!!!\n");
+    let findings =
+        dotenv("hunter2Secret=1\nCELERY_FLOWER_USER=\nCELERY_FLOWER_PASSWORD=!!!SET PASSWORD!!!\n");
     let expected = ["? 1 NoSuchSecret", "CELERY_FLOWER_USER 2 Empty", "CELERY_FLOWER_PASSWORD 3 Placeholder"];
     assert_eq!(skipped(&findings), expected);
 }
