@@ -8,4 +8,4 @@ pub use dialect::{Dialect, Reader};
 pub use model::{
     Alphabet, Entry, EnvFile, GithubTarget, Group, Place, Policy, Rotation, Rules, Schema, Type, Variable,
 };
-pub use template::Template;
+pub use template::{RenderProblem, Template, TemplateError};

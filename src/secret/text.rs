@@ -2,6 +2,8 @@
 
 use zeroize::{Zeroize, Zeroizing};
 
+use super::value::SecretValue;
+
 /// Text with secrets in it, wiped when dropped *and* whenever it grows, since a plain `String` that grows leaves its
 /// old copy behind in memory. No `Debug`, no `Display`.
 #[derive(Clone, Default)]
@@ -46,6 +48,11 @@ impl SecretText {
     /// The text itself. Whoever makes a copy wipes it.
     pub fn expose(&self) -> &str {
         &self.0
+    }
+
+    /// The text as one value, without copying it.
+    pub fn into_value(mut self) -> SecretValue {
+        SecretValue::new(std::mem::take(&mut *self.0))
     }
 
     /// Length in bytes.
