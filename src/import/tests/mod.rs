@@ -80,7 +80,7 @@ pub(super) fn declare(schema: &mut Schema, secret: &str, title: &str, kind: Type
 fn variables(pairs: &[(&str, &str)]) -> Vec<Variable> {
     let variable = |(name, template): &(&str, &str)| Variable {
         name: VariableName::parse(name).unwrap(),
-        template: Template::parse(template),
+        template: Template::compile(template).unwrap(),
         read_by: Vec::new(),
         place: place(),
     };
