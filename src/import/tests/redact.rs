@@ -240,3 +240,19 @@ fn percent_encode(text: &str, safe: &str) -> String {
     }
     encoded
 }
+
+#[test]
+fn an_equals_sign_that_is_no_padding_stays() {
+    let secrets = [secret("a.word", "Abc-def-Ghi-jkl", 1)];
+    let text = format!("?{}=x", STANDARD.encode("Abc-def-Ghi-jkl"));
+    assert_eq!(redacted(&text, &secrets).text.expose(), "?(in secrets.enc: a.word)=x");
+}
+
+#[test]
+fn a_page_without_values_keeps_every_byte() {
+    for text in ["", "\u{feff}", "a\r\nb\rc", "no newline", "\n\n", "| a \\| b |\r\n"] {
+        let redaction = redacted(text, &[secret("a.word", "Abc-def-Ghi-jkl", 1)]);
+        assert_eq!(redaction.text.expose(), text);
+        assert!(redaction.replaced.is_empty() && redaction.left.is_empty() && redaction.shared.is_empty());
+    }
+}
