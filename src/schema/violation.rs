@@ -56,9 +56,8 @@ impl Violation {
             ViolationKind::Undeclared { similar: None } => {
                 name.map(|name| format!("declare it in the schema, or luca-secrets rm {name}"))
             }
-            ViolationKind::Expired { rotated, .. } | ViolationKind::ExpiresSoon { rotated, .. } => {
-                let verb = if *rotated { "rotate" } else { "set" };
-                name.map(|name| format!("luca-secrets {verb} {name}, then move `expires` in the schema"))
+            ViolationKind::Expired { .. } | ViolationKind::ExpiresSoon { .. } => {
+                name.map(|name| format!("luca-secrets set {name}, then move `expires` in the schema"))
             }
             ViolationKind::Deprecated { .. } => None,
             ViolationKind::UnencodedInUrl { .. } => {
