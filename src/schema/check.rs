@@ -79,12 +79,11 @@ fn check_entry(entry: &Entry, value: Option<&SecretValue>, today: Date) -> Vec<V
 
 fn expiry(entry: &Entry, today: Date) -> Option<ViolationKind> {
     let on = entry.expires?;
-    let rotated = entry.rotate.is_some();
     let days = (on - today).get_days();
     if days <= 0 {
-        Some(ViolationKind::Expired { on, rotated })
+        Some(ViolationKind::Expired { on })
     } else {
-        (days <= EXPIRY_NOTICE_DAYS).then_some(ViolationKind::ExpiresSoon { on, days, rotated })
+        (days <= EXPIRY_NOTICE_DAYS).then_some(ViolationKind::ExpiresSoon { on, days })
     }
 }
 

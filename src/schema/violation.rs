@@ -123,8 +123,6 @@ pub enum ViolationKind {
     Expired {
         /// The day on which it did, at its start in UTC.
         on: Date,
-        /// Whether the schema says how to rotate it.
-        rotated: bool,
     },
     /// Stops working within 30 days.
     ExpiresSoon {
@@ -132,8 +130,6 @@ pub enum ViolationKind {
         on: Date,
         /// Days from today until then, at least 1.
         days: i32,
-        /// Whether the schema says how to rotate it.
-        rotated: bool,
     },
     /// Put into a URL without `urlencode`.
     UnencodedInUrl {
