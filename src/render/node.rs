@@ -27,7 +27,7 @@ fn is_blank(c: char) -> bool {
 fn read(text: &str) -> Reading<'_> {
     let mut cursor = Cursor::new(text);
     let mut entries = Vec::new();
-    while cursor.skip_to_statement(is_blank) {
+    while skip_to_statement(&mut cursor)? {
         let line = cursor.line();
         let name = cursor.take_head(Head { export: true, spaces: true, marks: ".-" })?;
         let gap = cursor.take_while(|c| c == ' ' || c == '\t');
@@ -42,6 +42,21 @@ fn read(text: &str) -> Reading<'_> {
         entries.push(Entry { line, name, value });
     }
     Ok(entries)
+}
+
+/// Node 20 takes a line of nothing but blanks for the start of the next line's name.
+fn skip_to_statement(cursor: &mut Cursor<'_>) -> Result<bool, ParseProblem> {
+    loop {
+        let blanks = cursor.take_while(|c| c == ' ' || c == '\t');
+        match cursor.peek() {
+            None => return Ok(false),
+            Some('\n') if blanks.is_empty() => cursor.take("\n".len()),
+            Some('\n') => return Err(cursor.problem("a line of blanks, which becomes part of the next name")),
+            Some('#') if blanks.is_empty() => cursor.take_line(),
+            Some('#') => return Err(cursor.problem("blanks before a comment, which becomes part of a name")),
+            Some(_) => return Ok(true),
+        };
+    }
 }
 
 fn bare(line: &str) -> &str {
