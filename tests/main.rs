@@ -1,4 +1,5 @@
 //! The one integration test binary. Every file in this folder is a module here.
+#![allow(unreachable_pub, reason = "nothing here is reached from outside")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -9,4 +10,5 @@
 mod harness;
 mod architecture;
 mod commands;
+mod readme;
 mod parsers;
