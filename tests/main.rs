@@ -10,5 +10,6 @@
 mod harness;
 mod architecture;
 mod commands;
+mod interop;
 mod readme;
 mod parsers;
