@@ -6,8 +6,8 @@ use crate::cli::args::YesArg;
 use crate::cli::context::Context;
 use crate::cli::editing::{Buffer, Problem, Program, Scratch, sweep};
 use crate::cli::failure::Failure;
-use crate::cli::report::{count, meant, say_committed};
-use crate::name::SecretName;
+use crate::cli::report::{count, say_committed};
+use crate::name::{SecretName, nearest};
 use crate::schema::{Schema, Severity, check_value};
 use crate::secret::SecretText;
 use crate::store::{Change, Draft, Edit, Origin, Unlocked};
@@ -158,8 +158,8 @@ impl Work<'_> {
     fn violations(&self, name: &SecretName, edit: &Edit<'_>) -> Vec<String> {
         let Some(entry) = self.schema.secrets.get(name) else {
             let known = self.schema.secrets.keys().map(SecretName::as_str);
-            let hint =
-                meant(name.as_str(), known).map_or(String::new(), |other| format!("; did you mean {other}?"));
+            let hint = nearest(name.as_str(), known)
+                .map_or(String::new(), |other| format!("; did you mean {other}?"));
             return vec![format!("not declared in the schema{hint}")];
         };
         let Some(value) = edit.value(name) else { return Vec::new() };
