@@ -7,11 +7,14 @@ mod env;
 mod lock;
 mod process;
 mod random;
+mod replace;
 mod system;
 mod terminal;
 
 pub use clock::{Clock, FixedClock, SystemClock};
-pub use disk::{Disk, FileError, FileProblem, Gate, Kind, OpenGate, Operation, Permissions, PrivateBytes};
+pub use disk::{
+    Disk, FileError, FileProblem, Gate, Kind, OpenGate, Operation, Permissions, PrivateBytes, describe,
+};
 pub use env::{Environment, Variable};
 pub use lock::{FolderLock, LockError};
 pub use process::{Ending, Session, SessionEnd, exec, output, own_process, process_exists};
