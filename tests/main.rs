@@ -9,5 +9,13 @@
 
 mod harness;
 mod architecture;
+mod bad_input;
+mod concurrency;
+mod damaged_store;
+mod document;
+mod durability;
+mod faults;
+mod leaks;
+mod privileged;
 mod commands;
 mod parsers;
