@@ -434,7 +434,8 @@ fn versions(text: &str, outline: &Outline) -> HashMap<String, Range> {
     for leaf in outline.leaves.iter().filter(|leaf| section(&outline.tables[leaf.table]) == "versions") {
         let Some(name) = leaf.keys.first() else { continue };
         if !found.contains_key(name) {
-            let line = &text[leaf.start..end_of_line(text, leaf.value.end)];
+            // An array has no value's place.
+            let line = &text[leaf.start..end_of_line(text, leaf.value.end.max(leaf.start))];
             let start = leaf.start + line.find('{').unwrap_or(line.len());
             let end = leaf.start + line.rfind('}').map_or(line.len(), |brace| brace + 1);
             found.insert(name.clone(), start.min(end)..end);
