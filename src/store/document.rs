@@ -257,7 +257,8 @@ impl Document {
 /// The secrets of a text of `[secrets.group]` tables, as `edit` shows it, with the byte where each stands.
 pub(super) fn check_secrets_text(text: &str) -> Result<Vec<(SecretName, usize)>, DocumentError> {
     let outline = Outline::read(text, &["secrets"])?;
-    if let Some(table) = outline.tables.iter().find(|table| section(table) != "secrets") {
+    let is_foreign = |table: &&Table| section(table) != "secrets" || table.path.len() == 1 || table.is_array;
+    if let Some(table) = outline.tables.iter().skip(1).find(is_foreign) {
         return Err(error_at(text, table.start, DocumentProblem::ForeignTable));
     }
     let entries = entries(text, &outline)?;

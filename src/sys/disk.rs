@@ -71,7 +71,7 @@ pub struct FileError {
 }
 
 impl FileError {
-    fn new(path: &Path, problem: FileProblem) -> Self {
+    pub(super) fn new(path: &Path, problem: FileProblem) -> Self {
         Self { path: path.to_owned(), problem }
     }
 
@@ -135,7 +135,7 @@ pub type PrivateBytes = zeroize::Zeroizing<Vec<u8>>;
 /// The disk, behind a gate.
 #[derive(Clone)]
 pub struct Disk {
-    gate: Arc<dyn Gate>,
+    pub(super) gate: Arc<dyn Gate>,
 }
 
 impl Disk {
