@@ -198,13 +198,12 @@ impl Work<'_> {
                 return self.store(args, &buffer.strip(&edited), scratch, context);
             }
             let is_same = !is_first && edited.expose() == shown.expose();
-            let places = buffer.annotate(&edited, &problems);
-            say_problems(&problems, context);
             if is_same {
                 let failure = Failure::new("the text still has mistakes and was not changed any more");
                 return Err(self.keep(failure, &buffer.strip(&edited), scratch, context));
             }
-            line = places.first().copied();
+            say_problems(&problems, context);
+            line = buffer.annotate(&edited, &problems).first().copied();
             (shown, is_first) = (edited, false);
         }
     }

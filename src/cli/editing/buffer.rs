@@ -243,8 +243,8 @@ impl Buffer {
         }
         words.extend(entry.generate.as_ref().map(|_| format!("or run `luca-secrets generate {name}`")));
         let about = entry.description.as_ref().or(entry.title.as_ref());
-        let about = about.map_or(String::new(), |about| format!("{}: ", about.trim_end_matches(['.', ' '])));
-        self.push_stub_line(&format!("{STUB}{about}{}", words.join(", ")), taken);
+        let about = about.map_or(String::new(), |about| format!("{} ", about.trim_end_matches(['.', ' '])));
+        self.push_stub_line(&format!("{STUB}{about}({})", words.join(", ")), taken);
         let start = format!("{STUB}{prefix}{}", name.key());
         self.push_stub_line(&format!("{start} = \"\""), taken);
         self.keys.insert(start);
