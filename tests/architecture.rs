@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 /// The files that may take a value out of its type, each for the reason given.
 const EXITS: &[(&str, &str)] = &[
     ("src/secret/", "the types themselves"),
-    ("src/sys/terminal.rs", "reads what a person types"),
     ("src/schema/", "types, rules and templates look at values"),
     ("src/store/", "spells and reads the document"),
     ("src/render/", "spells and reads env files"),

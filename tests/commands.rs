@@ -215,7 +215,7 @@ fn rm_says_who_uses_it_and_asks() {
     world.run(&["rm", "database.port", "--yes"]).gives(
         1,
         "",
-        "error: database.port is not in the store\nhint: did you mean database.password?\n",
+        "error: database.port is not in the store\nhint: `luca-secrets list` shows what there is\n",
     );
 }
 

@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use regex_lite::Regex;
 
-use crate::name::SecretName;
+use crate::name::{SecretName, nearest};
 use crate::secret::SecretValue;
 
 use super::model::{Entry, Schema, Type};
@@ -12,9 +12,6 @@ use super::violation::{Violation, ViolationKind};
 
 /// From how many days before its end a credential is warned about.
 const EXPIRY_NOTICE_DAYS: i32 = 30;
-
-/// How alike two names must be for one to be suggested for the other (Jaro-Winkler, 0 to 1).
-const SIMILAR: f64 = 0.85;
 
 /// Every violation at once: the declared secrets in the order of the schema's files and lines, then the undeclared
 /// ones by name.
@@ -88,13 +85,8 @@ fn expiry(entry: &Entry, today: Date) -> Option<ViolationKind> {
 }
 
 fn most_similar(name: &SecretName, schema: &Schema) -> Option<SecretName> {
-    let likeness = |other: &SecretName| strsim::jaro_winkler(name.as_str(), other.as_str());
-    schema
-        .secrets
-        .keys()
-        .filter(|other| likeness(other) >= SIMILAR)
-        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
-        .cloned()
+    let found = nearest(name.as_str(), schema.secrets.keys().map(SecretName::as_str))?;
+    SecretName::parse(found).ok()
 }
 
 /// An entry with its pattern compiled, for many values.

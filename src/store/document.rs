@@ -16,6 +16,7 @@ use crate::name::SecretName;
 use crate::secret::{FingerprintKey, SecretText, SecretValue};
 
 use super::outline::{DocumentError, DocumentProblem, Leaf, Outline, Range, Table, error_at};
+use super::strict::refuse_what_toml_refuses;
 use super::toml_text::{ScalarProblem, decode_scalar, push_toml_string};
 
 /// The format that this program writes.
@@ -105,6 +106,7 @@ impl Document {
         let recipients = recipients(plain, &outline)?;
         let entries = entries(plain, &outline)?;
         let sorted = sort(plain, &entries)?;
+        refuse_what_toml_refuses(plain, &outline)?;
         let versions = versions(plain, &outline);
         let (regions, foreign) = regions(plain, &outline.tables);
         Ok(Self { text, header, recipients, entries, sorted, regions, versions, foreign })
@@ -222,7 +224,9 @@ impl Document {
 
     /// The version of a secret as it is spelled, an inline table.
     pub(super) fn version_line(&self, name: &SecretName) -> Option<&str> {
-        self.versions.get(name.as_str()).map(|range| &self.text.expose()[range.clone()])
+        let line = self.versions.get(name.as_str()).map(|range| &self.text.expose()[range.clone()])?;
+        // Any other form could not be written again; its age is forgotten rather than the store spoiled.
+        (line.starts_with('{') && line.ends_with('}') && !line.contains('\n')).then_some(line)
     }
 
     /// The part that `edit` shows: `[secrets.group]` tables, ending in one line feed, or empty.
@@ -267,7 +271,7 @@ pub(super) fn check_secrets_text(text: &str) -> Result<Vec<(SecretName, usize)>,
 }
 
 /// The first key of a table's path.
-fn section(table: &Table) -> &str {
+pub(super) fn section(table: &Table) -> &str {
     table.path.first().map_or("", String::as_str)
 }
 
@@ -358,7 +362,11 @@ fn entry(text: &str, table: &Table, leaf: &Leaf) -> Result<Entry, DocumentError>
     match decode_check(raw(text, leaf), leaf) {
         Ok(()) => Ok(Entry { name, value: leaf.value.clone(), encoding: leaf.encoding }),
         Err(ScalarProblem::Invalid) => {
-            fail(DocumentProblem::Syntax("the value is not valid TOML".to_owned()))
+            let what = match leaf.encoding {
+                None => "a text needs quotes around it",
+                Some(_) => "the text has no closing quote, or a backslash before a character that takes none",
+            };
+            Err(error_at(text, leaf.value.start, DocumentProblem::Syntax(what.to_owned())))
         }
         Err(ScalarProblem::NeedsQuotes) => fail(DocumentProblem::NeedsQuotes(name)),
     }
@@ -375,8 +383,13 @@ fn error_at_table<T>(text: &str, table: &Table) -> Result<T, DocumentError> {
 
 fn refuse_repeated_tables(text: &str, outline: &Outline) -> Result<(), DocumentError> {
     let mut seen: HashMap<&[String], usize> = HashMap::new();
-    for table in outline.tables.iter().skip(1).filter(|table| !table.is_array) {
-        if section(table) == "secrets" && table.path.len() > 2 {
+    // The part above all headers has a path only in the text that `edit` shows, where it is `[secrets]`.
+    for table in outline.tables.iter().filter(|table| !table.path.is_empty()) {
+        let is_secrets = section(table) == "secrets";
+        if table.is_array && !is_secrets {
+            continue;
+        }
+        if is_secrets && (table.is_array || table.path.len() > 2) {
             return error_at_table(text, table);
         }
         if let Some(first) = seen.insert(&table.path, table.start) {
@@ -454,6 +467,11 @@ fn regions(text: &str, tables: &[Table]) -> (Vec<Range>, Vec<Range>) {
         match section(table) {
             "secrets" => {
                 let start = if table.path.len() == 1 { end_of_line(text, table.start) } else { start };
+                if table.path.len() == 1 {
+                    // Keys below `[secrets]` would belong to another table if they followed its header.
+                    secrets.insert(0, start..end);
+                    continue;
+                }
                 match secrets.last_mut() {
                     Some(last) if last.end == start => last.end = end,
                     _ => secrets.push(start..end),

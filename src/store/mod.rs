@@ -2,6 +2,7 @@
 
 mod toml_text;
 mod outline;
+mod strict;
 mod document;
 mod splice;
 mod merge;

@@ -9,8 +9,8 @@ use crate::cli::args::YesArg;
 use crate::cli::context::Context;
 use crate::cli::editing::{Buffer, Leftover, Problem, Program, Scratch, line_of, line_starts};
 use crate::cli::failure::Failure;
-use crate::cli::report::{count, meant, say_committed};
-use crate::name::SecretName;
+use crate::cli::report::{count, say_committed};
+use crate::name::{SecretName, nearest};
 use crate::schema::{Schema, Severity, check_value};
 use crate::secret::SecretText;
 use crate::store::{Change, Draft, Edit, Origin, Unlocked};
@@ -106,7 +106,7 @@ impl Work<'_> {
     /// Turns what a killed edit has left in memory into a draft. While there is one already it stays where it is.
     fn rescue(&self, store: &Path, context: &mut Context) {
         for leftover in Leftover::find(&context.disk, &context.env, store) {
-            let buffer = Buffer::compose(&leftover.base, self.schema);
+            let buffer = Buffer::compose(&leftover.base, &leftover.base, self.schema);
             let text = buffer.strip(&leftover.text);
             let is_kept = if text.expose() == leftover.base.expose() {
                 true
@@ -130,7 +130,7 @@ impl Work<'_> {
             if exists {
                 return Err(Failure::new("the text of an interrupted edit is kept as a draft").hint(WAYS));
             }
-            return Ok(Start { buffer: Buffer::compose(&self.base, self.schema), line: None });
+            return Ok(Start { buffer: Buffer::compose(&self.base, &self.base, self.schema), line: None });
         }
         if !exists {
             return Err(Failure::new("there is no draft to take up"));
@@ -138,7 +138,7 @@ impl Work<'_> {
         let (base, text) = self.draft.read(&context.disk, self.store)?;
         self.base = base;
         let clashes = self.catch_up(&text)?;
-        let mut buffer = Buffer::compose(&text, self.schema);
+        let mut buffer = Buffer::compose(&text, &self.base, self.schema);
         let shown = buffer.text().clone();
         let mut problems = self.problems(&buffer, &shown);
         problems.extend(notes_on(&clashes, &shown));
@@ -251,8 +251,8 @@ impl Work<'_> {
     fn violations(&self, name: &SecretName, edit: &Edit<'_>) -> Vec<String> {
         let Some(entry) = self.schema.secrets.get(name) else {
             let known = self.schema.secrets.keys().map(SecretName::as_str);
-            let hint =
-                meant(name.as_str(), known).map_or(String::new(), |other| format!("; did you mean {other}?"));
+            let hint = nearest(name.as_str(), known)
+                .map_or(String::new(), |other| format!("; did you mean {other}?"));
             return vec![format!("not declared in the schema{hint}")];
         };
         let Some(value) = edit.value(name) else { return Vec::new() };

@@ -54,8 +54,9 @@ pub(in crate::cli) struct Buffer {
 }
 
 impl Buffer {
-    /// The buffer for a text of secrets, with stubs for what the schema declares and the text lacks.
-    pub(in crate::cli) fn compose(text: &SecretText, schema: &Schema) -> Self {
+    /// The buffer for a text of secrets, with stubs for what the schema declares and the text lacks. `base` is what the
+    /// text was before somebody worked on it.
+    pub(in crate::cli) fn compose(text: &SecretText, base: &SecretText, schema: &Schema) -> Self {
         let mut buffer = Self {
             text: SecretText::with_capacity(text.len() * 2 + 4096),
             stubs: BTreeSet::new(),
@@ -68,6 +69,10 @@ impl Buffer {
             buffer.push_stub_line(line, &taken);
         }
         buffer.text.push('\n');
+        // A header in a draft that was not there before may be one of ours, from the buffer that the draft comes from.
+        let before: HashSet<&str> = base.expose().lines().map(str::trim_end).collect();
+        let new = taken.iter().filter(|line| group_of_header(line).is_some() && !before.contains(*line));
+        buffer.headers.extend(new.map(|line| (*line).to_owned()));
         // What cannot be read has no places for stubs.
         match Places::read(text) {
             Some(places) => buffer.push_text(text, &places, schema, &taken),
