@@ -18,6 +18,7 @@ mod faults;
 mod leaks;
 mod privileged;
 mod commands;
+mod edit;
 mod interop;
 mod readme;
 mod parsers;

@@ -261,7 +261,8 @@ impl Document {
 /// The secrets of a text of `[secrets.group]` tables, as `edit` shows it, with the byte where each stands.
 pub(super) fn check_secrets_text(text: &str) -> Result<Vec<(SecretName, usize)>, DocumentError> {
     let outline = Outline::read(text, &["secrets"])?;
-    if let Some(table) = outline.tables.iter().find(|table| section(table) != "secrets") {
+    let is_foreign = |table: &&Table| section(table) != "secrets" || table.path.len() == 1 || table.is_array;
+    if let Some(table) = outline.tables.iter().skip(1).find(is_foreign) {
         return Err(error_at(text, table.start, DocumentProblem::ForeignTable));
     }
     let entries = entries(text, &outline)?;
@@ -361,7 +362,11 @@ fn entry(text: &str, table: &Table, leaf: &Leaf) -> Result<Entry, DocumentError>
     match decode_check(raw(text, leaf), leaf) {
         Ok(()) => Ok(Entry { name, value: leaf.value.clone(), encoding: leaf.encoding }),
         Err(ScalarProblem::Invalid) => {
-            fail(DocumentProblem::Syntax("the value is not valid TOML".to_owned()))
+            let what = match leaf.encoding {
+                None => "a text needs quotes around it",
+                Some(_) => "the text has no closing quote, or a backslash before a character that takes none",
+            };
+            Err(error_at(text, leaf.value.start, DocumentProblem::Syntax(what.to_owned())))
         }
         Err(ScalarProblem::NeedsQuotes) => fail(DocumentProblem::NeedsQuotes(name)),
     }

@@ -146,19 +146,3 @@ pub(super) fn lines_inside_values(text: &str) -> BTreeSet<usize> {
     let several = outline.leaves.iter().filter(|leaf| text[leaf.value.clone()].contains('\n'));
     several.flat_map(|leaf| line(leaf.value.start) + 1..=line(leaf.value.end)).collect()
 }
-
-/// The text without tables that hold nothing, not even a comment.
-pub(super) fn without_empty_tables(text: &str) -> SecretText {
-    let Ok(outline) = Outline::read(text, &["secrets"]) else { return SecretText::new(text.to_owned()) };
-    let starts = outline.tables.iter().skip(1).map(|table| start_of_line(text, table.start));
-    let bounds: Vec<usize> = starts.chain([text.len()]).collect();
-    let mut patches = Vec::new();
-    for pair in bounds.windows(2) {
-        let rest = &text[end_of_line(text, pair[0]).min(pair[1])..pair[1]];
-        let is_bare = text[pair[0]..end_of_line(text, pair[0])].trim_end().ends_with(']');
-        if rest.trim().is_empty() && is_bare {
-            patches.push((pair[0]..pair[1], SecretText::default()));
-        }
-    }
-    patched(text, patches, &SecretText::default())
-}

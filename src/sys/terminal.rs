@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
@@ -96,6 +97,8 @@ fn read_line(tty: &mut File) -> io::Result<Zeroizing<String>> {
     let mut line = Zeroizing::new(Vec::with_capacity(LONGEST_ANSWER));
     let mut byte = [0];
     loop {
+        // A read starts again after a signal that is only noted, a poll does not: so Ctrl-C ends the question.
+        poll(&mut [PollFd::new(tty, PollFlags::IN)], None)?;
         if tty.read(&mut byte)? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
