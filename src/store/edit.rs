@@ -1,5 +1,6 @@
 //! Changes to a store: gathered in memory, committed once; dropped means nothing happened.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
@@ -206,9 +207,9 @@ fn next_text(
     };
     let touched: BTreeSet<&SecretName> = changes.iter().map(|(name, _)| name).collect();
     let kept: Vec<&SecretName> = theirs.names().filter(|name| !touched.contains(name)).collect();
-    let old = kept.iter().filter_map(|name| Some((name.as_str(), theirs.version_line(name)?.to_owned())));
+    let old = kept.iter().filter_map(|name| Some((name.as_str(), Cow::Borrowed(theirs.version_line(name)?))));
     let new = changes.iter().filter(|(_, change)| *change != Change::Removed).map(|(name, _)| {
-        (name.as_str(), format!("{{ since = {}, origin = \"{}\" }}", author.now, origin.name()))
+        (name.as_str(), Cow::Owned(format!("{{ since = {}, origin = \"{}\" }}", author.now, origin.name())))
     });
     Document::compose(&header, theirs.recipients(), region.expose(), old.chain(new), theirs.foreign())
 }

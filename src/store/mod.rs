@@ -1,6 +1,7 @@
 //! The encrypted file: opening it, the document inside, changes to it, and how two changes become one.
 
 mod toml_text;
+mod plain;
 mod outline;
 mod document;
 mod splice;
