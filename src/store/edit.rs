@@ -17,7 +17,7 @@ use super::error::StoreError;
 use super::merge::{Merged, merge};
 use super::outline::DocumentError;
 use super::splice::{Changes, apply, differences, lines_inside_values, without_empty_tables};
-use super::state::{SIZE_LIMIT, Unlocked, open};
+use super::state::{Unlocked, open, read};
 
 /// Who writes, and when.
 #[derive(Debug, Clone)]
@@ -136,8 +136,8 @@ impl Edit<'_> {
         let path = &self.store.path;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let _lock = FolderLock::acquire(folder, patience)?;
-        let current = disk.read(path, SIZE_LIMIT)?;
-        let newer = if *current == self.store.sealed {
+        let current = read(disk, path)?;
+        let newer = if current == self.store.sealed {
             None
         } else {
             Some(open(path, &current, &self.store.identities)?)

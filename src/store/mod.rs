@@ -7,6 +7,7 @@ mod document;
 mod splice;
 mod merge;
 mod identity;
+mod armor;
 mod envelope;
 mod error;
 mod state;
