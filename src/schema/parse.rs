@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
 use crate::sys::{Disk, FileError};
 
@@ -15,10 +15,12 @@ mod context;
 mod entry;
 mod policy;
 mod target;
+mod tree;
 #[cfg(test)]
 mod tests;
 
-use context::{Context, Key, Source, Value};
+use context::{Context, Source};
+use tree::{Key, Node, Table, Value};
 
 /// The largest schema file, in bytes.
 const LARGEST_FILE: u64 = 16 * 1024 * 1024;
@@ -89,9 +91,10 @@ pub fn load(disk: &Disk, folder: &Path) -> Result<Schema, LoadError> {
     }
     let mut files = Vec::with_capacity(paths.len());
     for path in paths {
-        let bytes = disk.read(&path, LARGEST_FILE).map_err(LoadError::File)?;
-        match std::str::from_utf8(&bytes) {
-            Ok(text) => files.push((path, text.to_owned())),
+        let mut bytes = disk.read(&path, LARGEST_FILE).map_err(LoadError::File)?;
+        // A schema holds no secret: there is nothing to wipe.
+        match String::from_utf8(std::mem::take(&mut *bytes)) {
+            Ok(text) => files.push((path, text)),
             Err(_) => return Err(LoadError::NotUtf8(path)),
         }
     }
@@ -100,6 +103,21 @@ pub fn load(disk: &Disk, folder: &Path) -> Result<Schema, LoadError> {
 
 /// Reads files, each with its path, as one schema. The errors are sorted by place, and there is at least one.
 pub fn parse(files: &[(PathBuf, String)]) -> Result<Schema, Vec<SchemaError>> {
+    parse_plain(files).map_or_else(|| parse_thoroughly(files), Ok)
+}
+
+/// Reads files that are in plain form and without a mistake; of anything else the thorough way tells the story.
+fn parse_plain(files: &[(PathBuf, String)]) -> Option<Schema> {
+    let trees = files.iter().map(|(_, text)| Table::read(text)).collect::<Option<Vec<_>>>()?;
+    let problems = RefCell::new(Vec::new());
+    let sources: Vec<_> = files.iter().map(|(path, text)| Source::new(path, text)).collect();
+    let contexts = sources.iter().map(|source| Context::new(source, &problems));
+    let schema = build(&contexts.zip(trees).collect::<Vec<_>>(), true);
+    problems.take().is_empty().then_some(schema)
+}
+
+/// Reads files with a parser that goes on after a mistake.
+fn parse_thoroughly(files: &[(PathBuf, String)]) -> Result<Schema, Vec<SchemaError>> {
     let problems = RefCell::new(Vec::new());
     let sources: Vec<_> = files.iter().map(|(path, text)| Source::new(path, text)).collect();
     let mut tables = Vec::with_capacity(sources.len());
@@ -112,14 +130,25 @@ pub fn parse(files: &[(PathBuf, String)]) -> Result<Schema, Vec<SchemaError>> {
         context.syntax_errors(&errors);
         all_readable &= readable;
         if readable {
-            tables.push((context, table.into_inner()));
+            tables.push((context, Table::from_toml(table.get_ref())));
         }
     }
+    let schema = build(&tables, all_readable);
+    let mut problems = problems.into_inner();
+    if problems.is_empty() {
+        return Ok(schema);
+    }
+    problems.sort_by(|a: &SchemaError, b| a.place.cmp(&b.place));
+    Err(problems)
+}
+
+/// Makes the schema of all files, and complains where one says something wrong.
+fn build(tables: &[(Context<'_>, Table<'_>)], all_readable: bool) -> Schema {
     let mut schema = Schema::default();
     let mut attributes = BTreeMap::new();
     // All secrets before any target: a template may name a secret of any file.
-    for (context, table) in &tables {
-        for (key, value) in context::in_order(table) {
+    for (context, table) in tables {
+        for (key, value) in table.iter() {
             if !SECTIONS.contains(&key.get_ref().as_ref()) {
                 context.unknown_key(key, &SECTIONS);
             } else if let Some(section) = context.table(key, value)
@@ -130,28 +159,18 @@ pub fn parse(files: &[(PathBuf, String)]) -> Result<Schema, Vec<SchemaError>> {
         }
     }
     let mut targets = target::Targets::new(&mut schema, all_readable);
-    for (context, table) in &tables {
-        for (key, value) in context::in_order(table) {
-            if let DeValue::Table(section) = value.get_ref() {
+    for (context, table) in tables {
+        for (key, value) in table.iter() {
+            if let Node::Table(section) = value.get_ref() {
                 read_targets(&mut targets, *context, key, section);
             }
         }
     }
-    let mut problems = problems.into_inner();
-    if problems.is_empty() {
-        return Ok(schema);
-    }
-    problems.sort_by(|a: &SchemaError, b| a.place.cmp(&b.place));
-    Err(problems)
+    schema
 }
 
-fn read_targets(
-    targets: &mut target::Targets<'_>,
-    context: Context<'_>,
-    key: &Key<'_>,
-    section: &DeTable<'_>,
-) {
-    for (name, value) in context::in_order(section) {
+fn read_targets(targets: &mut target::Targets<'_>, context: Context<'_>, key: &Key<'_>, section: &Table<'_>) {
+    for (name, value) in section.iter() {
         match key.get_ref().as_ref() {
             "env-file" => targets.env_file(context, name, value),
             "github" => targets.github(context, name, value),
@@ -162,5 +181,5 @@ fn read_targets(
 
 /// Whether a value is a table of its own.
 fn is_table(value: &Value<'_>) -> bool {
-    matches!(value.get_ref(), DeValue::Table(_))
+    matches!(value.get_ref(), Node::Table(_))
 }
