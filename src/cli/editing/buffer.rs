@@ -159,13 +159,13 @@ impl Buffer {
         let mut places = Vec::new();
         let mut shown = 1;
         self.text = SecretText::with_capacity(plain.len() + problems.len() * 128 + 256);
-        self.push_note(UNSTORED.to_owned());
+        self.push_note(UNSTORED);
         let mut open = sorted.into_iter().peekable();
         for (number, line) in lines(plain.expose()).enumerate() {
             while let Some(problem) = open.next_if(|problem| problem.line <= number + 1) {
                 shown += 1;
                 places.push(shown);
-                self.push_note(format!("{NOTE}{}", problem.message));
+                self.push_note(&format!("{NOTE}{}", problem.message));
             }
             shown += 1;
             self.text.push_str(line);
@@ -177,7 +177,7 @@ impl Buffer {
             }
             shown += 1;
             places.push(shown);
-            self.push_note(format!("{NOTE}{}", problem.message));
+            self.push_note(&format!("{NOTE}{}", problem.message));
         }
         places
     }
@@ -197,8 +197,8 @@ impl Buffer {
         problems
     }
 
-    fn push_note(&mut self, note: String) {
-        self.text.push_str(&note);
+    fn push_note(&mut self, note: &str) {
+        self.text.push_str(note);
         self.text.push('\n');
         self.notes.insert(note.trim_end().to_owned());
     }
