@@ -333,10 +333,11 @@ impl Work<'_> {
     ) -> Failure {
         let name = self.program.name();
         let failure = Failure::new(match end {
+            SessionEnd::Stopped | SessionEnd::Ended(Ending::Signal(SIGINT)) => {
+                "the edit was interrupted".to_owned()
+            }
             SessionEnd::Ended(Ending::Code(code)) => format!("{name} ended with exit code {code}"),
-            SessionEnd::Ended(Ending::Signal(SIGINT)) => "the edit was interrupted".to_owned(),
             SessionEnd::Ended(Ending::Signal(signal)) => format!("{name} was killed by signal {signal}"),
-            SessionEnd::Stopped => "the edit was interrupted".to_owned(),
         });
         self.keep(failure, text, scratch, context)
     }

@@ -159,13 +159,13 @@ impl Buffer {
         let mut places = Vec::new();
         let mut shown = 1;
         self.text = SecretText::with_capacity(plain.len() + problems.len() * 128 + 256);
-        self.push_note(UNSTORED.to_owned());
+        self.push_note(UNSTORED);
         let mut open = sorted.into_iter().peekable();
         for (number, line) in lines(plain.expose()).enumerate() {
             while let Some(problem) = open.next_if(|problem| problem.line <= number + 1) {
                 shown += 1;
                 places.push(shown);
-                self.push_note(format!("{NOTE}{}", problem.message));
+                self.push_note(&format!("{NOTE}{}", problem.message));
             }
             shown += 1;
             self.text.push_str(line);
@@ -177,7 +177,7 @@ impl Buffer {
             }
             shown += 1;
             places.push(shown);
-            self.push_note(format!("{NOTE}{}", problem.message));
+            self.push_note(&format!("{NOTE}{}", problem.message));
         }
         places
     }
@@ -197,8 +197,8 @@ impl Buffer {
         problems
     }
 
-    fn push_note(&mut self, note: String) {
-        self.text.push_str(&note);
+    fn push_note(&mut self, note: &str) {
+        self.text.push_str(note);
         self.text.push('\n');
         self.notes.insert(note.trim_end().to_owned());
     }
@@ -322,4 +322,134 @@ pub(in crate::cli) fn line_of(starts: &[usize], at: usize) -> usize {
 /// The lines of a text, each with its line feed.
 fn lines(text: &str) -> impl Iterator<Item = &str> {
     text.split_inclusive('\n')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::schema::load;
+    use crate::sys::{Disk, OpenGate};
+
+    const SCHEMA: &str = "[secrets.database]\ntitle = \"Database\"\n[secrets.database.port]\ntype = \"port\"\n\
+        [secrets.database.password]\ntype = \"password\"\n[secrets.mail]\ntitle = \"Mail\"\n[secrets.mail.host]\ntype = \"host\"\n\
+        [secrets.mail.key]\ntype = \"pem\"\nrequired = false\n[secrets.sentry.dsn]\ntype = \"url\"\n";
+
+    fn schema() -> Schema {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("schema.toml"), SCHEMA).unwrap();
+        load(&Disk::new(std::sync::Arc::new(OpenGate)), folder.path()).unwrap()
+    }
+
+    fn text(text: &str) -> SecretText {
+        SecretText::new(text.to_owned())
+    }
+
+    /// What may stand between two secrets: lines like our own among them.
+    fn between() -> impl Strategy<Value = String> {
+        let line = prop_oneof![
+            Just("\n"),
+            Just("   \n"),
+            Just("# a comment\n"),
+            Just("#  (port)\n"),
+            Just("#  port = \"\"\n"),
+            Just("#  port = \"5432\"\n"),
+            Just("#  Mail\n"),
+            Just("#! database.port: not a port\n"),
+            Just("#  Save and quit to store your changes; quit without saving to change nothing.\n"),
+        ];
+        prop::collection::vec(line, 0..4).prop_map(|lines| lines.concat())
+    }
+
+    fn secret(key: &'static str) -> impl Strategy<Value = String> {
+        let value = prop_oneof![
+            Just("\"x\""),
+            Just("'y # z'   # end"),
+            Just("5432"),
+            Just("\"\"\"\n#  (port)\n#  port = \"\"\n\n[secrets.mail]\nb\"\"\""),
+            Just("'''\n[secrets.other]\n# c\n'''  # end"),
+        ];
+        let indent = prop_oneof![Just(""), Just("  "), Just("\t")];
+        let equals = prop_oneof![Just("="), Just("   =  "), Just(" = ")];
+        (between(), indent, equals, value).prop_map(move |(before, indent, equals, value)| {
+            format!("{before}{indent}{key}{equals}{value}\n")
+        })
+    }
+
+    fn group(name: &'static str, keys: [&'static str; 2]) -> impl Strategy<Value = String> {
+        let header = prop_oneof![
+            Just(format!("[secrets.{name}]\n")),
+            Just(format!("  [secrets.{name}]  # about\n")),
+            Just(format!("[ secrets . \"{name}\" ]\n")),
+        ];
+        let secrets = (prop::option::of(secret(keys[0])), prop::option::of(secret(keys[1])));
+        (between(), header, secrets, between()).prop_map(|(before, header, (first, second), after)| {
+            format!("{before}{header}{}{}{after}", first.unwrap_or_default(), second.unwrap_or_default())
+        })
+    }
+
+    /// Documents with comments, any order, odd spacing and values of several lines.
+    fn document() -> impl Strategy<Value = String> {
+        let groups = (
+            prop::option::of(group("database", ["port", "password"])),
+            prop::option::of(group("mail", ["key", "host"])),
+            prop::option::of(group("other", ["dsn", "x"])),
+        );
+        let dotted = prop::option::of(Just("sentry.a = \"a\"\n"));
+        (groups, dotted, 0..6usize).prop_map(|((a, b, c), dotted, turn)| {
+            let mut groups: Vec<String> = [a, b, c].into_iter().flatten().collect();
+            if !groups.is_empty() {
+                let middle = turn % groups.len();
+                groups.rotate_left(middle);
+            }
+            text(&format!("{}{}", dotted.unwrap_or_default(), groups.concat())).tidied().expose().to_owned()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_composed_comes_apart_into_the_same_bytes(document in document()) {
+            let base = text(&document);
+            prop_assert!(Unlocked::check_text(&base).is_ok(), "{}", document);
+            let buffer = Buffer::compose(&base, &base, &schema());
+            let stripped = buffer.strip(buffer.text());
+            prop_assert_eq!(stripped.expose(), document.as_str(), "{}", buffer.text().expose());
+        }
+
+        #[test]
+        fn every_stub_becomes_its_secret_once_it_is_filled_in(document in document()) {
+            let base = text(&document);
+            let schema = schema();
+            let buffer = Buffer::compose(&base, &base, &schema);
+            let mut names: BTreeSet<SecretName> =
+                Unlocked::check_text(&base).unwrap().into_iter().map(|(name, _)| name).collect();
+            let mut filled = String::new();
+            for line in lines(buffer.text().expose()) {
+                let is_stub = buffer.stubs.contains(line.trim_end()) && key_of(line).is_some();
+                filled.push_str(if is_stub && !line.contains('`') { &line[STUB.len()..] } else { line });
+            }
+            let stripped = buffer.strip(&text(&filled));
+            let after = Unlocked::check_text(&stripped);
+            prop_assert!(after.is_ok(), "{}", filled);
+            let after: BTreeSet<SecretName> = after.unwrap().into_iter().map(|(name, _)| name).collect();
+            // What looks like a line of the text is the person's own, and the port is such a one here.
+            names.extend(schema.secrets.keys().filter(|name| name.key() != "port").cloned());
+            prop_assert!(after.is_superset(&names), "{}", filled);
+        }
+
+        #[test]
+        fn notes_go_as_they_came(document in document(), places in prop::collection::vec(0..40usize, 0..5)) {
+            let base = text(&document);
+            let mut buffer = Buffer::compose(&base, &base, &schema());
+            let plain = buffer.text().clone();
+            let problem = |line: &usize| Problem { line: *line, message: format!("mistake {line}") };
+            let problems: Vec<Problem> = places.iter().map(problem).collect();
+            buffer.annotate(&plain, &problems);
+            let without = buffer.without_notes(buffer.text());
+            prop_assert_eq!(without.expose(), plain.expose());
+            let stripped = buffer.strip(&without);
+            prop_assert_eq!(stripped.expose(), document.as_str());
+        }
+    }
 }

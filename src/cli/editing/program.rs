@@ -183,7 +183,6 @@ fn file_name(program: &str) -> String {
 fn wait_option(name: &str) -> &'static str {
     match name {
         "kate" => "--block",
-        "gedit" => "--wait",
         "gnome-text-editor" => "--standalone",
         "gvim" | "mvim" => "--nofork",
         _ => "--wait",
