@@ -82,6 +82,11 @@ impl std::error::Error for LoadError {}
 
 /// Reads all `*.toml` of a folder as one schema. Files may hold at most 16 MiB each.
 pub fn load(disk: &Disk, folder: &Path) -> Result<Schema, LoadError> {
+    parse(&read_files(disk, folder)?).map_err(LoadError::Invalid)
+}
+
+/// Reads the text of all `*.toml` of a folder, for [`parse`].
+pub fn read_files(disk: &Disk, folder: &Path) -> Result<Vec<(PathBuf, String)>, LoadError> {
     let paths = match disk.files(folder, ".toml") {
         Err(error) if error.is_not_found() => return Err(LoadError::NoSchema(folder.to_owned())),
         found => found.map_err(LoadError::File)?,
@@ -98,7 +103,7 @@ pub fn load(disk: &Disk, folder: &Path) -> Result<Schema, LoadError> {
             Err(_) => return Err(LoadError::NotUtf8(path)),
         }
     }
-    parse(&files).map_err(LoadError::Invalid)
+    Ok(files)
 }
 
 /// Reads files, each with its path, as one schema. The errors are sorted by place, and there is at least one.

@@ -75,9 +75,9 @@ struct Report {
 
 pub(crate) fn run(args: &RenderArgs, context: &mut Context) -> Result<(), Failure> {
     let dialect = args.dialect.as_deref().map(parse_dialect).transpose()?;
-    let schema = context.schema()?;
+    let (schema, store) = context.schema_and_store()?;
     let names = names(args, &schema)?;
-    let store = context.unlock()?;
+    let store = store?;
     let document = store.document();
     let bundles = build_all(&schema, document, &names)?;
     context.hide_in_runner_log(

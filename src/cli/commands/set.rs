@@ -35,9 +35,9 @@ pub(crate) struct SetArgs {
 
 pub(crate) fn run(args: &SetArgs, context: &mut Context) -> Result<(), Failure> {
     let name = secret_name(&args.name)?;
-    let schema = context.schema()?;
+    let (schema, store) = context.schema_and_store()?;
     refuse_undeclared(&schema, &name, args.undeclared)?;
-    let store = context.unlock()?;
+    let store = store?;
     let value = read_value(args, &name, context)?;
     refuse_violations(&schema, &name, &value)?;
     for warning in
