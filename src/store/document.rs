@@ -228,7 +228,7 @@ impl Document {
     pub(super) fn version_line(&self, name: &SecretName) -> Option<&str> {
         let text = self.text.expose();
         // The text was read before, so it can be read again.
-        let read = || Outline::read(text, &[]).map(|outline| versions(text, &outline)).unwrap_or_default();
+        let read = || Outline::read_all(text).map(|outline| versions(text, &outline)).unwrap_or_default();
         self.versions.get_or_init(read).get(name.as_str()).map(|range| &text[range.clone()])
     }
 

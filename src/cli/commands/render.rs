@@ -1,5 +1,6 @@
 //! `render`: env files from the store and the schema.
 
+use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -76,6 +77,8 @@ struct Report {
 pub(crate) fn run(args: &RenderArgs, context: &mut Context) -> Result<(), Failure> {
     let dialect = args.dialect.as_deref().map(parse_dialect).transpose()?;
     let (schema, store) = context.schema_and_store()?;
+    // The process ends soon, and a large schema, which holds no secret, takes long to take apart.
+    let schema = ManuallyDrop::new(schema);
     let names = names(args, &schema)?;
     let store = store?;
     let document = store.document();
