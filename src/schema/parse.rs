@@ -82,6 +82,11 @@ impl std::error::Error for LoadError {}
 
 /// Reads all `*.toml` of a folder as one schema. Files may hold at most 16 MiB each.
 pub fn load(disk: &Disk, folder: &Path) -> Result<Schema, LoadError> {
+    parse(&read_files(disk, folder)?).map_err(LoadError::Invalid)
+}
+
+/// Reads the text of all `*.toml` of a folder, for [`parse`].
+pub fn read_files(disk: &Disk, folder: &Path) -> Result<Vec<(PathBuf, String)>, LoadError> {
     let paths = match disk.files(folder, ".toml") {
         Err(error) if error.is_not_found() => return Err(LoadError::NoSchema(folder.to_owned())),
         found => found.map_err(LoadError::File)?,
@@ -98,7 +103,7 @@ pub fn load(disk: &Disk, folder: &Path) -> Result<Schema, LoadError> {
             Err(_) => return Err(LoadError::NotUtf8(path)),
         }
     }
-    parse(&files).map_err(LoadError::Invalid)
+    Ok(files)
 }
 
 /// Reads files, each with its path, as one schema. The errors are sorted by place, and there is at least one.
@@ -108,11 +113,19 @@ pub fn parse(files: &[(PathBuf, String)]) -> Result<Schema, Vec<SchemaError>> {
 
 /// Reads files that are in plain form and without a mistake; of anything else the thorough way tells the story.
 fn parse_plain(files: &[(PathBuf, String)]) -> Option<Schema> {
-    let trees = files.iter().map(|(_, text)| Table::read(text)).collect::<Option<Vec<_>>>()?;
     let problems = RefCell::new(Vec::new());
     let sources: Vec<_> = files.iter().map(|(path, text)| Source::new(path, text)).collect();
-    let contexts = sources.iter().map(|source| Context::new(source, &problems));
-    let schema = build(&contexts.zip(trees).collect::<Vec<_>>(), true);
+    let mut schema = Schema::default();
+    let mut attributes = BTreeMap::new();
+    let mut tables = Vec::with_capacity(sources.len());
+    for source in &sources {
+        let context = Context::new(source, &problems);
+        let mut take_group = |section: &Table<'_>| {
+            entry::secrets(context, section, &mut schema, &mut attributes);
+        };
+        tables.push((context, Table::read(source.text, &mut take_group)?));
+    }
+    build(&tables, true, &mut schema, &mut attributes);
     problems.take().is_empty().then_some(schema)
 }
 
@@ -133,7 +146,8 @@ fn parse_thoroughly(files: &[(PathBuf, String)]) -> Result<Schema, Vec<SchemaErr
             tables.push((context, Table::from_toml(table.get_ref())));
         }
     }
-    let schema = build(&tables, all_readable);
+    let mut schema = Schema::default();
+    build(&tables, all_readable, &mut schema, &mut BTreeMap::new());
     let mut problems = problems.into_inner();
     if problems.is_empty() {
         return Ok(schema);
@@ -142,10 +156,13 @@ fn parse_thoroughly(files: &[(PathBuf, String)]) -> Result<Schema, Vec<SchemaErr
     Err(problems)
 }
 
-/// Makes the schema of all files, and complains where one says something wrong.
-fn build(tables: &[(Context<'_>, Table<'_>)], all_readable: bool) -> Schema {
-    let mut schema = Schema::default();
-    let mut attributes = BTreeMap::new();
+/// Adds what the files say to the schema, and complains where one says something wrong.
+fn build(
+    tables: &[(Context<'_>, Table<'_>)],
+    all_readable: bool,
+    schema: &mut Schema,
+    attributes: &mut entry::Attributes,
+) {
     // All secrets before any target: a template may name a secret of any file.
     for (context, table) in tables {
         for (key, value) in table.iter() {
@@ -154,11 +171,11 @@ fn build(tables: &[(Context<'_>, Table<'_>)], all_readable: bool) -> Schema {
             } else if let Some(section) = context.table(key, value)
                 && key.get_ref() == "secrets"
             {
-                entry::secrets(*context, section, &mut schema, &mut attributes);
+                entry::secrets(*context, section, schema, attributes);
             }
         }
     }
-    let mut targets = target::Targets::new(&mut schema, all_readable);
+    let mut targets = target::Targets::new(schema, all_readable);
     for (context, table) in tables {
         for (key, value) in table.iter() {
             if let Node::Table(section) = value.get_ref() {
@@ -166,7 +183,6 @@ fn build(tables: &[(Context<'_>, Table<'_>)], all_readable: bool) -> Schema {
             }
         }
     }
-    schema
 }
 
 fn read_targets(targets: &mut target::Targets<'_>, context: Context<'_>, key: &Key<'_>, section: &Table<'_>) {

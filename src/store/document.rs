@@ -230,7 +230,7 @@ impl Document {
     pub(super) fn version_line(&self, name: &SecretName) -> Option<&str> {
         let text = self.text.expose();
         // The text was read before, so it can be read again.
-        let read = || Outline::read(text, &[]).map(|outline| versions(text, &outline)).unwrap_or_default();
+        let read = || Outline::read_all(text).map(|outline| versions(text, &outline)).unwrap_or_default();
         let range = self.versions.get_or_init(read).get(name.as_str())?.clone();
         let line = &text[range];
         // Any other form could not be written again; its age is forgotten rather than the store spoiled.

@@ -137,9 +137,15 @@ pub(super) struct Outline<'t> {
 }
 
 impl<'t> Outline<'t> {
-    /// Reads a document. `root` is the path that the part above all headers belongs to.
+    /// Reads a document; what stands in `[versions]` may be missing. `root` is the path that the part above all
+    /// headers belongs to.
     pub(super) fn read(text: &'t str, root: &[&str]) -> Result<Self, DocumentError> {
-        plain::read(text, root).map_or_else(|| Self::read_any(text, root), Ok)
+        plain::read(text, root, false).map_or_else(|| Self::read_any(text, root), Ok)
+    }
+
+    /// Reads a document with what stands in `[versions]`.
+    pub(super) fn read_all(text: &'t str) -> Result<Self, DocumentError> {
+        plain::read(text, &[], true).map_or_else(|| Self::read_any(text, &[]), Ok)
     }
 
     /// An outline of the part above all headers, and of nothing in it yet.

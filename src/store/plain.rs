@@ -6,17 +6,20 @@ use crate::lines::{Line, Scanner};
 
 use super::outline::{Keys, Leaf, Outline, Table};
 
-/// Reads a document; `None` where anything in it has another form, valid or not.
-pub(super) fn read<'t>(text: &'t str, root: &[&str]) -> Option<Outline<'t>> {
+/// Reads a document; `None` where anything in it has another form, valid or not. Without `versions`, theirs are
+/// checked and passed over: they are as many as the secrets, and reading values needs none.
+pub(super) fn read<'t>(text: &'t str, root: &[&str], versions: bool) -> Option<Outline<'t>> {
     let mut scanner = Scanner::new(text);
     let mut outline = Outline::empty(root);
     let mut among_secrets = root == ["secrets"];
+    let mut is_kept = true;
     loop {
         match scanner.line()? {
             Line::End => return Some(outline),
             Line::Header(header) => {
                 let path: Vec<String> = header.path().iter().map(|key| key.text.to_owned()).collect();
                 among_secrets = path.first().is_some_and(|key| key == "secrets");
+                is_kept = versions || path.first().is_none_or(|key| key != "versions");
                 outline.tables.push(Table { path, start: header.start, is_array: header.is_array });
             }
             Line::Pair(key) => {
@@ -33,6 +36,9 @@ pub(super) fn read<'t>(text: &'t str, root: &[&str]) -> Option<Outline<'t>> {
                 }
                 let value = start..scanner.at();
                 scanner.end_line()?;
+                if !is_kept {
+                    continue;
+                }
                 let table = outline.tables.len() - 1;
                 let keys = Keys::One([Cow::Borrowed(key.text)]);
                 outline.leaves.push(Leaf { table, keys, start: key.start, value, encoding, nested });

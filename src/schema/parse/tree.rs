@@ -14,6 +14,9 @@ use crate::lines::{Header, Line, Scanner};
 /// How many of the latest groups a header is looked for among; one that comes back later counts as irregular.
 const NEAR: usize = 64;
 
+/// The section that holds the secrets.
+const SECRETS: &str = "secrets";
+
 /// Tables with more entries are looked through for repeated keys with a set.
 const MANY: usize = 16;
 
@@ -119,14 +122,31 @@ impl<'i> Table<'i> {
     }
 
     /// The tree of a file in plain form; `None` where anything in it has another form or may be wrong.
-    pub(super) fn read(text: &'i str) -> Option<Self> {
+    ///
+    /// The groups of secrets are handed out one by one as sections of a single group and then let go, since a tree of
+    /// ten thousand secrets takes longer to lay down in memory than to read.
+    pub(super) fn read(text: &'i str, take_group: &mut dyn FnMut(&Self)) -> Option<Self> {
         let mut scanner = Scanner::new(text);
         let mut root = Self::default();
+        let mut groups = HashSet::new();
+        let mut group = None;
         let mut current = &mut root;
         loop {
             match scanner.line()? {
                 Line::End => break,
-                Line::Header(header) => current = root.descend(&header)?,
+                Line::Header(header) => {
+                    let next = header.path().get(1).filter(|_| header.path()[0].text == SECRETS);
+                    let next = next.map(|key| key.text);
+                    if next.is_some() && next != group {
+                        // A group that comes back may repeat a header.
+                        if !groups.insert(next) {
+                            return None;
+                        }
+                        root.hand_out(take_group)?;
+                        group = next;
+                    }
+                    current = root.descend(&header)?;
+                }
                 Line::Pair(key) => {
                     let value = value(text, &mut scanner)?;
                     scanner.end_line()?;
@@ -135,7 +155,22 @@ impl<'i> Table<'i> {
                 }
             }
         }
+        root.hand_out(take_group)?;
         root.has_each_key_once().then_some(root)
+    }
+
+    /// Hands out the secrets so far and empties their section.
+    fn hand_out(&mut self, take_group: &mut dyn FnMut(&Self)) -> Option<()> {
+        let Some((_, value)) = self.entries.iter_mut().find(|(key, _)| key.text == SECRETS) else {
+            return Some(());
+        };
+        let Node::Table(section) = &mut value.node else { return None };
+        if !section.has_each_key_once() {
+            return None;
+        }
+        take_group(section);
+        section.entries.clear();
+        Some(())
     }
 
     /// The new table of a header.
