@@ -9,6 +9,14 @@
 
 mod harness;
 mod architecture;
+mod bad_input;
+mod concurrency;
+mod damaged_store;
+mod document;
+mod durability;
+mod faults;
+mod leaks;
+mod privileged;
 mod commands;
 mod edit;
 mod interop;

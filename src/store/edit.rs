@@ -1,5 +1,6 @@
 //! Changes to a store: gathered in memory, committed once; dropped means nothing happened.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use super::error::StoreError;
 use super::merge::{Merged, merge};
 use super::outline::DocumentError;
 use super::splice::{Changes, apply, differences, lines_inside_values};
-use super::state::{SIZE_LIMIT, Unlocked, open};
+use super::state::{Unlocked, open, read};
 
 /// Who writes, and when.
 #[derive(Debug, Clone)]
@@ -145,8 +146,8 @@ impl Edit<'_> {
         let path = &self.store.path;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let _lock = FolderLock::acquire(folder, patience)?;
-        let current = disk.read(path, SIZE_LIMIT)?;
-        let newer = if *current == self.store.sealed {
+        let current = read(disk, path)?;
+        let newer = if current == self.store.sealed {
             None
         } else {
             Some(open(path, &current, &self.store.identities)?)
@@ -216,9 +217,9 @@ fn next_text(
     };
     let touched: BTreeSet<&SecretName> = changes.iter().map(|(name, _)| name).collect();
     let kept: Vec<&SecretName> = theirs.names().filter(|name| !touched.contains(name)).collect();
-    let old = kept.iter().filter_map(|name| Some((name.as_str(), theirs.version_line(name)?.to_owned())));
+    let old = kept.iter().filter_map(|name| Some((name.as_str(), Cow::Borrowed(theirs.version_line(name)?))));
     let new = changes.iter().filter(|(_, change)| *change != Change::Removed).map(|(name, _)| {
-        (name.as_str(), format!("{{ since = {}, origin = \"{}\" }}", author.now, origin.name()))
+        (name.as_str(), Cow::Owned(format!("{{ since = {}, origin = \"{}\" }}", author.now, origin.name())))
     });
     Document::compose(&header, theirs.recipients(), region.expose(), old.chain(new), theirs.foreign())
 }

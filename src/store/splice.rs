@@ -33,7 +33,7 @@ pub(super) fn apply(text: &str, changes: &Changes) -> Result<SecretText, Documen
     let outline = Outline::read(text, &["secrets"])?;
     let mut patches = Vec::new();
     let mut added = BTreeMap::new();
-    let places = places(&outline);
+    let places = places(&outline, changes);
     for (name, value) in changes {
         match (places.get(&(name.group(), name.key())), value) {
             (Some(leaf), Some(value)) => patches.push(replaced(leaf, value)),
@@ -56,30 +56,38 @@ pub(super) fn apply(text: &str, changes: &Changes) -> Result<SecretText, Documen
 
 type Patch = (Range, SecretText);
 
-fn places(outline: &Outline) -> BTreeMap<(&str, &str), &Leaf> {
+/// Where the secrets stand that are about to change.
+fn places<'o, 't>(
+    outline: &'o Outline<'t>,
+    changes: &'o Changes,
+) -> BTreeMap<(&'o str, &'o str), &'o Leaf<'t>> {
+    let wanted: BTreeSet<(&str, &str)> = changes.keys().map(|name| (name.group(), name.key())).collect();
     let mut places = BTreeMap::new();
     for leaf in &outline.leaves {
-        let path = outline.tables[leaf.table].path.iter().skip(1).chain(&leaf.keys);
-        let path: Vec<&str> = path.map(String::as_str).collect();
-        if let [group, key] = path[..] {
-            places.insert((group, key), leaf);
+        let place = match (&outline.tables[leaf.table].path[..], &*leaf.keys) {
+            ([_, group], [key]) => (group.as_str(), &**key),
+            ([_], [group, key]) => (&**group, &**key),
+            _ => continue,
+        };
+        if wanted.contains(&place) {
+            places.insert(place, leaf);
         }
     }
     places
 }
 
-fn replaced(leaf: &Leaf, value: &SecretValue) -> Patch {
+fn replaced(leaf: &Leaf<'_>, value: &SecretValue) -> Patch {
     let mut spelled = SecretText::with_capacity(value.expose().len() + 8);
     push_toml_string(&mut spelled, value.expose());
     (leaf.value.clone(), spelled)
 }
 
-fn removed(text: &str, leaf: &Leaf) -> Patch {
+fn removed(text: &str, leaf: &Leaf<'_>) -> Patch {
     (start_of_line(text, leaf.start)..end_of_line(text, leaf.value.end), SecretText::default())
 }
 
 /// Where a new secret of an existing group goes, and what stands before its key there: after the group's last secret.
-fn spot(text: &str, outline: &Outline, group: &str) -> Option<(usize, String)> {
+fn spot(text: &str, outline: &Outline<'_>, group: &str) -> Option<(usize, String)> {
     let tables = &outline.tables;
     let last = outline.leaves.iter().rfind(|leaf| match &tables[leaf.table].path[1..] {
         [] => leaf.keys.first().is_some_and(|key| key == group),

@@ -69,7 +69,7 @@ pub(super) enum ScalarProblem {
 
 /// The text that a scalar stands for. Booleans and plain decimal numbers stand for themselves.
 pub(super) fn decode_scalar(raw: &str, encoding: Option<Encoding>) -> Result<SecretValue, ScalarProblem> {
-    if encoding == Some(Encoding::LiteralString) || is_simple_basic_string(raw, encoding) {
+    if is_verbatim(raw, encoding) {
         return Ok(SecretValue::new(raw[1..raw.len() - 1].to_owned()));
     }
     let mut decoded = Decoded(SecretText::with_capacity(raw.len()));
@@ -86,6 +86,11 @@ pub(super) fn decode_scalar(raw: &str, encoding: Option<Encoding>) -> Result<Sec
         return Ok(SecretValue::new(raw.to_owned()));
     }
     Err(ScalarProblem::NeedsQuotes)
+}
+
+/// Whether the value is exactly what stands between the quotes.
+pub(super) fn is_verbatim(raw: &str, encoding: Option<Encoding>) -> bool {
+    encoding == Some(Encoding::LiteralString) || is_simple_basic_string(raw, encoding)
 }
 
 fn is_simple_basic_string(raw: &str, encoding: Option<Encoding>) -> bool {
