@@ -5,8 +5,8 @@ use std::fs::File;
 use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
@@ -75,6 +75,19 @@ pub enum SessionEnd {
     Stopped,
 }
 
+/// Whether a signal was noted. One for the whole process, as signals are.
+static ARRIVED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
+
+/// From now on only signals that are yet to come count.
+pub(super) fn forget_signals() {
+    ARRIVED.store(false, Ordering::SeqCst);
+}
+
+/// Whether a signal was noted since [`forget_signals`].
+pub(super) fn signal_arrived() -> bool {
+    ARRIVED.load(Ordering::SeqCst)
+}
+
 /// Keeps signals from ending this process while a person's work has to be brought to safety.
 ///
 /// From its making to its drop Ctrl-C, Ctrl-\\, SIGTERM and SIGHUP are only noted; afterwards they are as deadly as
@@ -91,6 +104,7 @@ impl Signals {
             Self { told_to_stop: Arc::new(AtomicBool::new(false)), deadly: Arc::new(AtomicBool::new(false)) };
         for signal in [SIGTERM, SIGHUP, SIGINT, SIGQUIT] {
             signal_hook::flag::register_conditional_default(signal, Arc::clone(&signals.deadly))?;
+            signal_hook::flag::register(signal, Arc::clone(&ARRIVED))?;
         }
         // A terminal sends the other two to the editor as well, which knows what to do with them.
         for signal in [SIGTERM, SIGHUP] {

@@ -19,7 +19,7 @@ const STUB: &str = "#  ";
 /// The first lines of every buffer.
 const HEADER: &[&str] = &[
     "#  Save and quit to store your changes; quit without saving to change nothing.",
-    "#  What is not set yet stands below as a line such as `#  port = \"\"`: take the # away and fill it in.",
+    "#  What is not set yet stands below behind a #: take the # away and fill it in.",
     "#  These lines vanish by themselves; comments of your own stay.",
 ];
 

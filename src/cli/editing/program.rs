@@ -15,11 +15,12 @@ const VIM_BEFORE: &str = "set nobackup nowritebackup noundofile noswapfile nomod
 
 /// The same once the user's own configuration has spoken; what it brings back on later events lands in our folder.
 const VIM_AFTER: &[&str] = &[
-    "set nobackup nowritebackup noundofile noswapfile viminfo=",
+    "set nobackup nowritebackup noundofile noswapfile viminfo= updatetime=500",
     "silent! let &backupdir=$LUCA_SECRETS_EDIT_FOLDER | let &undodir=&backupdir | let &directory=&backupdir",
 ];
 
-/// Without a swap file vim would lose what was typed if the terminal goes away, so it holds a copy in our folder.
+/// Without a swap file vim would lose what was typed if the terminal goes away, so it holds a copy in our folder,
+/// brought up to date when the typing rests for half a second (`updatetime`).
 const VIM_HOLD: &str = "silent! autocmd TextChanged,InsertLeave,CursorHold,CursorHoldI <buffer> \
     silent! call writefile(getline(1, '$'), $LUCA_SECRETS_EDIT_FOLDER . '/held.toml')";
 
@@ -91,7 +92,9 @@ impl Program {
         };
         let words = shell_words::split(command)
             .map_err(|_| Failure::new(format_args!("{}: a quote is not closed", variable.name())))?;
-        let Some(program) = words.first() else {
+        // `env NAME=value vim` is vim.
+        let is_prefix = |word: &String| file_name(word) == "env" || word.contains('=');
+        let Some(program) = words.iter().find(|word| !is_prefix(word)) else {
             return Err(Failure::new(format_args!("{}: there is no program in it", variable.name())));
         };
         let name = file_name(program);
