@@ -360,8 +360,8 @@ fn entry(text: &str, table: &Table, leaf: &Leaf) -> Result<Entry, DocumentError>
     }
     match decode_check(raw(text, leaf), leaf) {
         Ok(()) => Ok(Entry { name, value: leaf.value.clone(), encoding: leaf.encoding }),
-        Err(ScalarProblem::Invalid) => {
-            fail(DocumentProblem::Syntax("the value is not valid TOML".to_owned()))
+        Err(ScalarProblem::Invalid(description)) => {
+            Err(error_at(text, leaf.value.start, DocumentProblem::Syntax(description)))
         }
         Err(ScalarProblem::NeedsQuotes) => fail(DocumentProblem::NeedsQuotes(name)),
     }
