@@ -26,10 +26,7 @@ fn an_identity_that_cannot_be_used_is_refused() {
         (String::new(), "there is no identity in it".to_owned()),
         ("# nothing\n".to_owned(), "there is no identity in it".to_owned()),
         (format!("# mine\n{MARKER}\n"), "line 2 is neither an age identity nor a comment".to_owned()),
-        (
-            format!("{}X\n", &IDENTITY[..70]),
-            "line 1 is neither an age identity nor a comment".to_owned(),
-        ),
+        (format!("{}X\n", &IDENTITY[..70]), "line 1 is neither an age identity nor a comment".to_owned()),
         (
             recipient,
             "line 1 is a recipient, the public half; an identity starts with AGE-SECRET-KEY-1".to_owned(),
@@ -104,15 +101,39 @@ const SCHEMAS: &[(&str, &str)] = &[
     ("[secrets.a.b]\ntype = \"pasword\"\n", "schemas/schema.toml:26:8: `pasword` is not a type"),
     ("[secrets.a.b]\ntpye = \"password\"\n", "schemas/schema.toml:26:1: unknown key `tpye`"),
     ("[secrets.a.b]\ntype = 5\n", "schemas/schema.toml:26:8: `type` must be a string, not an integer"),
-    ("[secrets.a.b]\nmin-length = -1\n", "schemas/schema.toml:26:14: `min-length` must be a whole number, 0 or more, not an integer"),
-    ("[secrets.a.b]\n[secrets.a.b]\n", "schemas/schema.toml:26:12: `secrets.a.b` is declared twice, first at schemas/schema.toml:25:1"),
-    ("[secrets.a.b]\ntype = \"port\"\ntype = \"port\"\n", "schemas/schema.toml:27:1: `type` is declared twice, first at schemas/schema.toml:26:1"),
-    ("[secrets.A.b]\n", "schemas/schema.toml:25:10: the parts of a secret's name start with a lower-case letter and hold only a-z, 0-9 and _"),
+    (
+        "[secrets.a.b]\nmin-length = -1\n",
+        "schemas/schema.toml:26:14: `min-length` must be a whole number, 0 or more, not an integer",
+    ),
+    (
+        "[secrets.a.b]\n[secrets.a.b]\n",
+        "schemas/schema.toml:26:12: `secrets.a.b` is declared twice, first at schemas/schema.toml:25:1",
+    ),
+    (
+        "[secrets.a.b]\ntype = \"port\"\ntype = \"port\"\n",
+        "schemas/schema.toml:27:1: `type` is declared twice, first at schemas/schema.toml:26:1",
+    ),
+    (
+        "[secrets.A.b]\n",
+        "schemas/schema.toml:25:10: the parts of a secret's name start with a lower-case letter and hold only a-z, 0-9 and _",
+    ),
     ("[sercets.a.b]\n", "schemas/schema.toml:25:2: unknown key `sercets`"),
-    ("[env-file.x]\npath = \"x\"\n[env-file.x.variables]\nX = \"{{ database.pasword }}\"\n", "schemas/schema.toml:28:9: no secret `database.pasword` is declared"),
-    ("[env-file.x]\npath = \"x\"\n[env-file.x.variables]\nX = \"{{ database.password\"\n", "schemas/schema.toml:28:6: syntax error: unexpected end of input, expected end of variable block"),
-    ("[env-file.x]\npath = \"x\"\n[env-file.x.variables]\n1X = \"x\"\n", "schemas/schema.toml:28:1: a variable's name starts with a letter or _ and holds only letters, digits and _"),
-    ("[env-file.x]\npath = \"x\"\ndialect = \"bash\"\n", "schemas/schema.toml:25:11: `x` has no `variables`\nerror: schemas/schema.toml:27:11: `bash` is not a dialect"),
+    (
+        "[env-file.x]\npath = \"x\"\n[env-file.x.variables]\nX = \"{{ database.pasword }}\"\n",
+        "schemas/schema.toml:28:9: no secret `database.pasword` is declared",
+    ),
+    (
+        "[env-file.x]\npath = \"x\"\n[env-file.x.variables]\nX = \"{{ database.password\"\n",
+        "schemas/schema.toml:28:6: syntax error: unexpected end of input, expected end of variable block",
+    ),
+    (
+        "[env-file.x]\npath = \"x\"\n[env-file.x.variables]\n1X = \"x\"\n",
+        "schemas/schema.toml:28:1: a variable's name starts with a letter or _ and holds only letters, digits and _",
+    ),
+    (
+        "[env-file.x]\npath = \"x\"\ndialect = \"bash\"\n",
+        "schemas/schema.toml:25:11: `x` has no `variables`\nerror: schemas/schema.toml:27:11: `bash` is not a dialect",
+    ),
 ];
 
 #[test]
@@ -123,7 +144,9 @@ fn a_mistake_in_the_schema_is_said_with_file_line_and_column() {
         world.write("schemas/schema.toml", format!("{SCHEMA}{text}"));
         for command in [&["set", "-q", "database.port"][..], &["render", "-q"], &["check", "-q"]] {
             let done = refused(&world, |world| world.run(command).stdin("6432").done());
-            if (done.code, done.stdout.as_str(), done.stderr.as_str()) != (1, "", &format!("error: {message}\n")) {
+            if (done.code, done.stdout.as_str(), done.stderr.as_str())
+                != (1, "", &format!("error: {message}\n"))
+            {
                 wrong.push_str(&format!("{text}=> {} {}{}\n", done.code, done.stdout, done.stderr));
                 break;
             }
@@ -148,10 +171,26 @@ fn a_secret_declared_in_two_files_is_refused() {
 fn a_value_of_the_wrong_type_is_not_stored() {
     let world = World::filled();
     for (name, value, message) in [
-        ("database.port", MARKER, "database.port: not a port: a whole number from 1 to 65535\nhint: nothing was changed"),
-        ("database.port", "65536", "database.port: not a port: a whole number from 1 to 65535\nhint: nothing was changed"),
-        ("sentry.dsn", MARKER, "?"),
-        ("sentry.nothing", MARKER, "?"),
+        (
+            "database.port",
+            MARKER,
+            "database.port: not a port: a whole number from 1 to 65535\nhint: nothing was changed",
+        ),
+        (
+            "database.port",
+            "65536",
+            "database.port: not a port: a whole number from 1 to 65535\nhint: nothing was changed",
+        ),
+        (
+            "sentry.dsn",
+            MARKER,
+            "sentry.dsn: not a url: scheme://host and what follows, special characters percent-encoded (RFC 3986)\nhint: nothing was changed",
+        ),
+        (
+            "sentry.nothing",
+            MARKER,
+            "sentry.nothing is not declared in the schema\nhint: did you mean sentry.dsn?\nhint: declare it as [secrets.sentry.nothing] in the schema, or pass --undeclared",
+        ),
         ("database.port", "", "there is no value: the input is empty\nhint: nothing was changed"),
     ] {
         refuses(&world, 1, &format!("error: {message}\n"), |world| {
@@ -176,7 +215,8 @@ fn what_is_required_and_missing_keeps_everything_from_being_written() {
     let written = format!("{missing}hint: nothing was written\n");
     refuses(&world, 1, &written, |world| world.run(&["render"]).done());
     refuses(&world, 1, missing, |world| world.run(&["export", "django", "--format", "json"]).done());
-    refuses(&world, 3, "?", |world| world.run(&["check"]).done());
+    let found = "error: database.password: required and not set\nhint: luca-secrets generate database.password\nerror: database.port: required and not set\nhint: luca-secrets set database.port\n";
+    refuses(&world, 3, found, |world| world.run(&["check"]).done());
 }
 
 #[test]
@@ -185,7 +225,8 @@ fn a_value_that_the_dialect_cannot_hold_keeps_everything_from_being_written() {
     let more = "[secrets.a.b]\n[env-file.x]\npath = \"x\"\ndialect = \"portable\"\n[env-file.x.variables]\nX = \"{{ a.b }}\"\n";
     world.write("schemas/schema.toml", format!("{SCHEMA}{more}"));
     world.run(&["set", "-q", "a.b"]).stdin(format!("{MARKER}'\"`")).success();
-    refuses(&world, 1, "?", |world| world.run(&["render"]).done());
+    let message = "error: x: `X`: the dialect `portable` cannot hold a single quote beside one of \" \\ $ ` # (the parsers differ)\nhint: nothing was written\n";
+    refuses(&world, 1, message, |world| world.run(&["render"]).done());
 }
 
 #[test]

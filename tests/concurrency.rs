@@ -95,7 +95,8 @@ fn lock(folder: &Path) -> std::fs::File {
 
 fn try_for(world: &World, seconds: &str) -> (Output, Duration) {
     let start = Instant::now();
-    let mut command = world.spawn(&["set", "database.port", "--lock-timeout", seconds, "--from-file", "port"]);
+    let mut command =
+        world.spawn(&["set", "database.port", "--lock-timeout", seconds, "--from-file", "port"]);
     (command.output().unwrap(), start.elapsed())
 }
 

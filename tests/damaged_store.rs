@@ -185,24 +185,66 @@ fn a_folder_or_pipe_in_the_store_s_place_is_refused() {
 
 /// The documents that may not be, and what is said of each; the header has eleven lines.
 const INSIDE: &[(&str, &str)] = &[
-    ("[secrets.a]\nx = m4rk3r-hunter2-Zq\n", "line 13, column 5: not valid TOML: string values must be quoted"),
+    (
+        "[secrets.a]\nx = m4rk3r-hunter2-Zq\n",
+        "line 13, column 5: not valid TOML: string values must be quoted",
+    ),
     ("[secrets.a]\nx = \"m4rk3r-hunter2-Zq\n", "line 13, column 5: not valid TOML: invalid basic string"),
     ("[secrets.a]\nx \"m4rk3r-hunter2-Zq\"\n", "line 13, column 3: not valid TOML: key with no value"),
-    ("[secrets.a]\nx = \"m4rk3r-hunter2-Zq\\q\"\n", "line 13, column 5: not valid TOML: missing escaped value"),
+    (
+        "[secrets.a]\nx = \"m4rk3r-hunter2-Zq\\q\"\n",
+        "line 13, column 5: not valid TOML: missing escaped value",
+    ),
     ("[secrets.a\nx = 1\n", "line 12, column 11: not valid TOML: unclosed table"),
-    ("[secrets.a]\nx = \"1\"\nx = \"m4rk3r-hunter2-Zq\"\n", "line 14, column 5: a.x is defined twice, first on line 13"),
-    ("[secrets.a]\nx = \"1\"\n[secrets.a]\ny = \"2\"\n", "line 14, column 1: the same table stands on line 12 already"),
-    ("[secrets]\na.x = \"1\"\n[secrets.a]\ny = \"2\"\n", "line 14, column 1: the same table stands on line 13 already"),
-    ("[secrets.a]\nX = \"m4rk3r-hunter2-Zq\"\n", "line 13, column 1: the parts of a secret's name start with a lower-case letter and hold only a-z, 0-9 and _"),
-    ("[secrets]\nx = \"m4rk3r-hunter2-Zq\"\n", "line 13, column 1: a secret's name has the form group.key, such as database.password"),
-    ("[secrets.a]\nx.y = \"m4rk3r-hunter2-Zq\"\n", "line 13, column 1: a.x is a table or an array where a text belongs"),
-    ("[secrets.a]\nx = [\"m4rk3r-hunter2-Zq\"]\n", "line 13, column 1: a.x is a table or an array where a text belongs"),
-    ("[secrets.a]\nx = { y = \"m4rk3r-hunter2-Zq\" }\n", "line 13, column 1: a.x is a table or an array where a text belongs"),
+    (
+        "[secrets.a]\nx = \"1\"\nx = \"m4rk3r-hunter2-Zq\"\n",
+        "line 14, column 5: a.x is defined twice, first on line 13",
+    ),
+    (
+        "[secrets.a]\nx = \"1\"\n[secrets.a]\ny = \"2\"\n",
+        "line 14, column 1: the same table stands on line 12 already",
+    ),
+    (
+        "[secrets]\na.x = \"1\"\n[secrets.a]\ny = \"2\"\n",
+        "line 14, column 1: the same table stands on line 13 already",
+    ),
+    (
+        "[secrets.a]\nX = \"m4rk3r-hunter2-Zq\"\n",
+        "line 13, column 1: the parts of a secret's name start with a lower-case letter and hold only a-z, 0-9 and _",
+    ),
+    (
+        "[secrets]\nx = \"m4rk3r-hunter2-Zq\"\n",
+        "line 13, column 1: a secret's name has the form group.key, such as database.password",
+    ),
+    (
+        "[secrets.a]\nx.y = \"m4rk3r-hunter2-Zq\"\n",
+        "line 13, column 1: a.x is a table or an array where a text belongs",
+    ),
+    (
+        "[secrets.a]\nx = [\"m4rk3r-hunter2-Zq\"]\n",
+        "line 13, column 1: a.x is a table or an array where a text belongs",
+    ),
+    (
+        "[secrets.a]\nx = { y = \"m4rk3r-hunter2-Zq\" }\n",
+        "line 13, column 1: a.x is a table or an array where a text belongs",
+    ),
     ("[secrets.a]\nx = {}\n", "line 13, column 1: a.x is a table or an array where a text belongs"),
-    ("[secrets.a]\nx = 2026-11-23\n", "line 13, column 1: the value of a.x has several spellings, so write it as a text in quotes"),
-    ("[secrets.a]\nx = 1_000\n", "line 13, column 1: the value of a.x has several spellings, so write it as a text in quotes"),
-    ("[secrets.a.b]\nx = \"1\"\n", "line 12, column 1: tables among the secrets have the form [secrets.group]"),
-    ("[[secrets.a]]\nx = \"1\"\n", "line 12, column 1: tables among the secrets have the form [secrets.group]"),
+    (
+        "[secrets.a]\nx = 2026-11-23\n",
+        "line 13, column 1: the value of a.x has several spellings, so write it as a text in quotes",
+    ),
+    (
+        "[secrets.a]\nx = 1_000\n",
+        "line 13, column 1: the value of a.x has several spellings, so write it as a text in quotes",
+    ),
+    (
+        "[secrets.a.b]\nx = \"1\"\n",
+        "line 12, column 1: tables among the secrets have the form [secrets.group]",
+    ),
+    (
+        "[[secrets.a]]\nx = \"1\"\n",
+        "line 12, column 1: tables among the secrets have the form [secrets.group]",
+    ),
     ("[secrets.a]\nx = \"1\" # bad \u{1}\n", "line 13, column 15: not valid TOML: invalid comment character"),
     ("[store]\nid = \"m4rk3r-hunter2-Zq\"\n", "line 12, column 1: the same table stands on line 1 already"),
     ("[other]\nx = 1\nx = 2\n", "line 14, column 1: not valid TOML: duplicate key"),
@@ -228,10 +270,19 @@ fn what_is_wrong_inside_is_said_with_line_and_column() {
 fn what_is_wrong_with_the_store_s_own_part_is_said() {
     let header = header();
     let cases = [
-        (header.replace("format = 1", "format = 2"), "the store has format 2, which is newer than this program"),
+        (
+            header.replace("format = 1", "format = 2"),
+            "the store has format 2, which is newer than this program",
+        ),
         (header.replace("format = 1\n", ""), "the store's own part is damaged: `format` is missing"),
-        (header.replace("format = 1\n", "format = [1]\n"), "the store's own part is damaged: `format` is missing"),
-        (header.replace("id = \"0123456789abcdef\"\n", ""), "the store's own part is damaged: `id` is missing"),
+        (
+            header.replace("format = 1\n", "format = [1]\n"),
+            "the store's own part is damaged: `format` is missing",
+        ),
+        (
+            header.replace("id = \"0123456789abcdef\"\n", ""),
+            "the store's own part is damaged: `id` is missing",
+        ),
         (
             header.replace("generation = 7", "generation = -7"),
             "the store's own part is damaged: `generation` is missing",

@@ -138,7 +138,11 @@ fn scratches(world: &World) -> Vec<PathBuf> {
     let digest = Sha256::digest(world.path("secrets.enc").as_os_str().as_encoded_bytes());
     let digest: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
     let Ok(entries) = std::fs::read_dir("/dev/shm") else { return Vec::new() };
-    entries.flatten().map(|entry| entry.path()).filter(|path| path.to_string_lossy().contains(&digest)).collect()
+    entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.to_string_lossy().contains(&digest))
+        .collect()
 }
 
 /// After a fault: the store and every other output are as before or as after.
@@ -217,7 +221,11 @@ fn repeat_init(world: &World) {
     }
     let after = snapshot(world.root());
     for (path, found) in &before {
-        assert!(path.to_string_lossy().ends_with(".tmp") || after.get(path) == Some(found), "{}", path.display());
+        assert!(
+            path.to_string_lossy().ends_with(".tmp") || after.get(path) == Some(found),
+            "{}",
+            path.display()
+        );
     }
     world.run(&["set", "-q", "database.port"]).stdin("5432").success();
     world.run(&["get", "database.port"]).gives(0, "5432", "");
@@ -263,7 +271,12 @@ fn a_kill_at_any_effect_leaves_the_old_or_the_new_and_blocks_nobody() {
             assert_old_or_new(&world, case, &old, &mut seen);
             for leftover in leftovers(&world) {
                 let mode = std::fs::metadata(&leftover).unwrap().permissions().mode();
-                assert_eq!(mode & 0o077, if case.name == "import" { mode & 0o044 } else { 0 }, "{}", case.name);
+                assert_eq!(
+                    mode & 0o077,
+                    if case.name == "import" { mode & 0o044 } else { 0 },
+                    "{}",
+                    case.name
+                );
             }
             let after = contents(&world, case);
             world.run(&["set", "-q", "sentry.dsn"]).stdin("https://b@sentry.example.com/2").success();

@@ -66,7 +66,8 @@ pub fn recipient() -> age::x25519::Recipient {
 /// Encrypts to the tests' identity.
 pub fn seal(plain: &[u8], format: Format) -> Vec<u8> {
     let recipient = recipient();
-    let encryptor = age::Encryptor::with_recipients(std::iter::once(&recipient as &dyn age::Recipient)).unwrap();
+    let encryptor =
+        age::Encryptor::with_recipients(std::iter::once(&recipient as &dyn age::Recipient)).unwrap();
     let mut writer = encryptor.wrap_output(ArmoredWriter::wrap_output(Vec::new(), format).unwrap()).unwrap();
     io::Write::write_all(&mut writer, plain).unwrap();
     writer.finish().and_then(ArmoredWriter::finish).unwrap()

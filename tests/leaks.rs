@@ -21,7 +21,10 @@ fn silent(done: &Done) {
 fn no_command_shows_a_value_unasked() {
     let world = world();
     world.write("new.env", format!("DATABASE_PASSWORD={MARKER}2\nDATABASE_PORT={MARKER}\n"));
-    world.write("page.md", format!("# Database\n\n- Password: {MARKER}2\n- Port: {MARKER}\n- Other: {MARKER}\n"));
+    world.write(
+        "page.md",
+        format!("# Database\n\n- Password: {MARKER}2\n- Port: {MARKER}\n- Other: {MARKER}\n"),
+    );
     world.write("bad.json", format!("{{\"database\": {{\"password\": \"{MARKER}\"\n"));
     world.write("bad.toml", format!("[database]\npassword = {MARKER}\n"));
     world.write("bad.env", format!("DATABASE_PASSWORD='{MARKER}\n{MARKER}\n"));
@@ -59,9 +62,12 @@ fn no_command_shows_a_value_unasked() {
 fn a_mistake_in_the_editor_is_shown_without_its_line() {
     let world = world();
     let path = world.home().join("editor");
-    let script = format!("#!/bin/sh\nfor file; do :; done\nprintf '[secrets.database]\\npassword = {MARKER}\\nx\\n' > \"$file\"\n");
+    let script = format!(
+        "#!/bin/sh\nfor file; do :; done\ngrep -q '^x$' \"$file\" && exit 1\nprintf '[secrets.database]\\npassword = {MARKER}\\nx\\n' > \"$file\"\n"
+    );
     std::fs::write(&path, script).unwrap();
     std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    // The second time it gives up.
     let done = world.run(&["edit"]).env("LUCA_SECRETS_EDITOR", &path).done();
     assert_eq!(done.code, 1);
     silent(&done);
