@@ -320,3 +320,34 @@ fn a_full_disk_behind_standard_output_is_said() {
         );
     }
 }
+
+#[test]
+fn a_question_that_is_not_answered_with_yes_changes_nothing() {
+    let world = World::filled();
+    let used = "warn: database.port is used by DB_PORT of django\n";
+    for answers in [&["no"][..], &["nyes"], &[""]] {
+        refuses(&world, 1, &format!("{used}error: nothing was removed\n"), |world| {
+            world.run(&["rm", "database.port"]).answers(answers).done()
+        });
+    }
+    refuses(&world, 1, &format!("{used}error: the question was not answered\n"), |world| {
+        world.run(&["rm", "database.port"]).answers(&[]).done()
+    });
+    refuses(&world, 1, "error: the two values differ\nhint: nothing was changed; try again\n", |world| {
+        world.run(&["set", "database.port"]).answers(&["1", MARKER]).done()
+    });
+}
+
+#[test]
+fn a_refusal_from_below_the_project_names_the_store() {
+    let world = World::filled();
+    world.write("deep/er/file", "");
+    world.run(&["get", "database.port"]).within("deep/er").on_terminal().gives(0, "5432\n", "");
+    world.write("secrets.enc", MARKER);
+    refuses(
+        &world,
+        1,
+        "error: [world]/project/secrets.enc: not an age file\nhint: take the last good one from git: git restore secrets.enc\n",
+        |world| world.run(&["get", "database.port"]).within("deep/er").done(),
+    );
+}

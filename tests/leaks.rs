@@ -63,7 +63,7 @@ fn a_mistake_in_the_editor_is_shown_without_its_line() {
     let world = world();
     let path = world.home().join("editor");
     let script = format!(
-        "#!/bin/sh\nfor file; do :; done\ngrep -q '^x$' \"$file\" && exit 1\nprintf '[secrets.database]\\npassword = {MARKER}\\nx\\n' > \"$file\"\n"
+        "#!/bin/sh\n[ \"$1\" = --version ] && exit\nfor file; do :; done\ngrep -q '^x$' \"$file\" && exit 1\nprintf '[secrets.database]\\npassword = {MARKER}\\nx\\n' > \"$file\"\n"
     );
     std::fs::write(&path, script).unwrap();
     std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
