@@ -351,3 +351,37 @@ fn a_refusal_from_below_the_project_names_the_store() {
         |world| world.run(&["get", "database.port"]).within("deep/er").done(),
     );
 }
+
+#[test]
+fn files_beyond_their_limits_are_not_read() {
+    let world = World::filled();
+    let giant = |path: &std::path::Path| {
+        let file = std::fs::File::options().create(true).append(true).open(path).unwrap();
+        file.set_len(100 * 1024 * 1024).unwrap();
+    };
+    giant(&world.path("big"));
+    for command in [&["set", "database.password", "--from-file", "big"][..], &["import", "--yes", "big"]] {
+        refuses(&world, 1, "error: big: larger than the limit of 16 MiB\n", |world| {
+            world.run(command).done()
+        });
+    }
+    giant(&identity(&world));
+    let message = "error: [world]/home/.config/luca-secrets/identity.txt: larger than the limit of 1 MiB\n";
+    refuses(&world, 1, message, |world| world.run(&["list"]).done());
+    giant(&world.path("schemas/schema.toml"));
+    let done = refused(&world, |world| world.run(&["list"]).done());
+    assert!(
+        done.stderr.starts_with("error: schemas/schema.toml: larger than the limit of "),
+        "{}",
+        done.stderr
+    );
+}
+
+#[test]
+fn init_takes_the_identity_that_later_commands_will_take() {
+    let world = World::empty();
+    world.run(&["init", "-q"]).env("LUCA_SECRETS_IDENTITY", IDENTITY).success();
+    assert!(!identity(&world).exists());
+    let set = world.run(&["set", "-q", "database.port"]).stdin("5432");
+    set.env("LUCA_SECRETS_IDENTITY", IDENTITY).success();
+}
