@@ -370,12 +370,10 @@ fn entry(text: &str, table: &Table, leaf: &Leaf<'_>) -> Result<Entry, DocumentEr
     }
     match decode_check(raw(text, leaf), leaf) {
         Ok(()) => Ok(Entry { name, value: leaf.value.clone(), encoding: leaf.encoding }),
-        Err(ScalarProblem::Invalid) => {
-            let what = match leaf.encoding {
-                None => "a text needs quotes around it",
-                Some(_) => "the text has no closing quote, or a backslash before a character that takes none",
-            };
-            Err(error_at(text, leaf.value.start, DocumentProblem::Syntax(what.to_owned())))
+        Err(ScalarProblem::Invalid(description)) => {
+            let quoted = leaf.encoding.is_some();
+            let what = if quoted { description } else { "a text needs quotes around it".to_owned() };
+            Err(error_at(text, leaf.value.start, DocumentProblem::Syntax(what)))
         }
         Err(ScalarProblem::NeedsQuotes) => fail(DocumentProblem::NeedsQuotes(name)),
     }
