@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::name::SecretName;
 use crate::secret::{SecretText, SecretValue};
 
-use super::document::{Document, end_of_line, start_of_line};
+use super::document::Document;
 use super::outline::{DocumentError, Leaf, Outline, Range};
+use super::parts::{end_of_line, start_of_line};
 use super::toml_text::push_toml_string;
 
 /// New values by name; `None` removes the secret.

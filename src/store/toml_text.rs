@@ -60,8 +60,8 @@ impl<'s> StringBuilder<'s> for Decoded {
 /// Why a scalar is not the text of a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ScalarProblem {
-    /// Not valid TOML: what the parser says, which never quotes.
-    Invalid(String),
+    /// Not valid TOML.
+    Invalid,
     /// A date, or a number written in a way that has several spellings.
     NeedsQuotes,
 }
@@ -75,8 +75,8 @@ pub(super) fn decode_scalar(raw: &str, encoding: Option<Encoding>) -> Result<Sec
     let mut problem: Option<ParseError> = None;
     let span = Span::new_unchecked(0, raw.len());
     let _kind = Raw::new_unchecked(raw, encoding, span).decode_scalar(&mut decoded, &mut problem);
-    if let Some(problem) = problem {
-        return Err(ScalarProblem::Invalid(problem.description().to_owned()));
+    if problem.is_some() {
+        return Err(ScalarProblem::Invalid);
     }
     if encoding.is_some() {
         return Ok(SecretValue::new(decoded.0.expose().to_owned()));
