@@ -1,11 +1,11 @@
 //! The one integration test binary. Every file in this folder is a module here.
+#![allow(unreachable_pub, reason = "nothing here is reached from outside")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::format_push_string,
     clippy::format_collect,
-    unreachable_pub,
     reason = "a test stops at the first surprise"
 )]
 
@@ -20,4 +20,7 @@ mod faults;
 mod leaks;
 mod privileged;
 mod commands;
+mod edit;
+mod interop;
+mod readme;
 mod parsers;

@@ -35,6 +35,9 @@ use crate::secret::{SecretText, SecretValue};
 use grammar::{Grammar, LONGEST_ASSIGNMENT, Measure};
 use model::{Model, Reading};
 
+/// From how many variables a thread costs less than it saves.
+const WORTH_A_THREAD: usize = 2_000;
+
 /// A variable on its way into a file.
 pub struct Assignment<'a> {
     /// Its name.
@@ -215,14 +218,32 @@ fn read_back(
     file: &SecretText,
     assignments: &[Assignment<'_>],
 ) -> Result<(), Unrenderable> {
-    for model in grammar.models {
+    let (first, second) = grammar.models.split_at(grammar.models.len() / 2);
+    let wrong = if assignments.len() < WORTH_A_THREAD {
+        misread(grammar.models, file, assignments)
+    } else {
+        std::thread::scope(|scope| {
+            let reading = scope.spawn(|| misread(first, file, assignments));
+            let wrong = misread(second, file, assignments);
+            wrong.or(reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        })
+    };
+    wrong.map_or(Ok(()), |wrong| {
+        let cause = Cause::NotReadBack { dialect };
+        Err(Unrenderable { variable: wrong.name.clone(), cause })
+    })
+}
+
+/// An assignment that one of the models does not read back.
+fn misread<'a>(
+    models: &[Model],
+    file: &SecretText,
+    assignments: &'a [Assignment<'a>],
+) -> Option<&'a Assignment<'a>> {
+    models.iter().find_map(|model| {
         let prepared = model.prepare(file.expose());
-        if let Some(wrong) = find_difference(&(model.read)(prepared.as_str()), assignments) {
-            let cause = Cause::NotReadBack { dialect };
-            return Err(Unrenderable { variable: wrong.name.clone(), cause });
-        }
-    }
-    Ok(())
+        find_difference(&(model.read)(prepared.as_str()), assignments)
+    })
 }
 
 /// The first assignment that was not read back; the last one where there is more than there should be.

@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
@@ -10,6 +11,14 @@ use crate::secret::SecretValue;
 
 /// Longest answer that is read, in bytes.
 const LONGEST_ANSWER: usize = 64 * 1024;
+
+/// Control characters that a terminal sends as bytes (ASCII).
+const CTRL_C: u8 = 0x03;
+const CTRL_D: u8 = 0x04;
+const BACKSPACE: u8 = 0x08;
+const CTRL_U: u8 = 0x15;
+const CTRL_BACKSLASH: u8 = 0x1c;
+const DELETE: u8 = 0x7f;
 
 /// A person who can be asked.
 pub trait Terminal {
@@ -45,13 +54,42 @@ impl Terminal for ControllingTerminal {
         let mut tty = Self::open()?;
         let before = tcgetattr(&tty)?;
         let mut silent = before.clone();
-        silent.local_modes.remove(LocalModes::ECHO);
-        silent.local_modes.insert(LocalModes::ECHONL);
+        // Without ISIG a Ctrl-C arrives as a byte: a signal would end the process and leave the terminal silent.
+        silent.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
         tcsetattr(&tty, OptionalActions::Flush, &silent)?;
-        let answer = tty.write_all(question.as_bytes()).and_then(|()| read_line(&mut tty));
+        let answer = tty.write_all(question.as_bytes()).and_then(|()| read_hidden_line(&mut tty));
         tcsetattr(&tty, OptionalActions::Now, &before)?;
+        tty.write_all(b"\n")?;
         answer.map(|line| SecretValue::new(line.as_str().to_owned()))
     }
+}
+
+/// Reads a line from a terminal that neither shows nor edits it: backspace and Ctrl-U are ours to follow.
+fn read_hidden_line(tty: &mut File) -> io::Result<Zeroizing<String>> {
+    let mut line = Zeroizing::new(Vec::with_capacity(LONGEST_ANSWER));
+    let mut byte = [0];
+    loop {
+        let count = tty.read(&mut byte)?;
+        match byte[0] {
+            _ if count == 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            b'\n' | b'\r' => return to_text(&line),
+            CTRL_C | CTRL_D | CTRL_BACKSLASH => return Err(io::ErrorKind::Interrupted.into()),
+            BACKSPACE | DELETE => erase_character(&mut line),
+            CTRL_U => line.clear(),
+            _ if line.len() == LONGEST_ANSWER => return Err(io::ErrorKind::FileTooLarge.into()),
+            other => line.push(other),
+        }
+    }
+}
+
+/// Removes the last character, which may take several bytes in UTF-8.
+fn erase_character(line: &mut Vec<u8>) {
+    while line.pop().is_some_and(|byte| byte & 0xc0 == 0x80) {}
+}
+
+fn to_text(line: &[u8]) -> io::Result<Zeroizing<String>> {
+    let text = std::str::from_utf8(line).map_err(|_| io::ErrorKind::InvalidData)?;
+    Ok(Zeroizing::new(text.to_owned()))
 }
 
 /// Reads up to the end of the line, byte by byte: nothing that follows may be swallowed.
@@ -59,6 +97,8 @@ fn read_line(tty: &mut File) -> io::Result<Zeroizing<String>> {
     let mut line = Zeroizing::new(Vec::with_capacity(LONGEST_ANSWER));
     let mut byte = [0];
     loop {
+        // A read starts again after a signal that is only noted, a poll does not: so Ctrl-C ends the question.
+        poll(&mut [PollFd::new(tty, PollFlags::IN)], None)?;
         if tty.read(&mut byte)? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
@@ -71,8 +111,7 @@ fn read_line(tty: &mut File) -> io::Result<Zeroizing<String>> {
     if line.last() == Some(&b'\r') {
         line.pop();
     }
-    let text = std::str::from_utf8(&line).map_err(|_| io::ErrorKind::InvalidData)?;
-    Ok(Zeroizing::new(text.to_owned()))
+    to_text(&line)
 }
 
 /// Nobody to ask.

@@ -74,7 +74,8 @@ fn what_python_reads() {
 #[ignore = "needs the real parsers; run tests/run"]
 fn what_npm_dotenv_and_node_read() {
     compare(Dialect::NodeDotenv, "npm-regular", 3_000);
-    compare(Dialect::Node, "node", 250);
+    compare(Dialect::Node, "node", 80);
+    compare(Dialect::Node, "node-newer", 80);
 }
 
 #[test]

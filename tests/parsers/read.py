@@ -73,10 +73,14 @@ def uv(tools, path):
         return environment(run(command, cwd=scratch, env={"UV_CACHE_DIR": scratch + "/cache"}))
 
 
-def node(tools, path):
+def node(binary):
+    return lambda tools, path: run_node(os.path.join(tools, binary), path)
+
+
+def run_node(binary, path):
     script = "const r={};for(const k in process.env)r[k]=Buffer.from(process.env[k]).toString('base64');" \
              "process.stdout.write(JSON.stringify(r))"
-    found = json.loads(run([os.path.join(tools, "bin/node"), "--env-file=" + path, "-e", script]))
+    found = json.loads(run([binary, "--env-file=" + path, "-e", script]))
     return {name: base64.b64decode(value) for name, value in found.items() if name not in OWN}
 
 
@@ -174,7 +178,7 @@ def urls(_tools, path):
 
 KINDS = {
     "python-dotenv": python_dotenv, "django-environ": django_environ, "bash": shell("bash"), "dash": shell("dash"),
-    "uv": uv, "node": node, "systemd": systemd, "compose": compose, "compose-create": compose_create,
+    "uv": uv, "node": node("bin/node"), "node-newer": node("python/bin/node"), "systemd": systemd, "compose": compose, "compose-create": compose_create,
     "docker": docker, "gh": gh, "gh-13": gh_13, "github-env": github_env, "urls": urls,
 }
 

@@ -143,7 +143,7 @@ fn a_replica_of_the_runner_reads_what_was_put_in() {
 #[test]
 #[ignore = "needs the real parsers; run tests/run"]
 fn node_reads_what_was_put_in() {
-    prove(Dialect::Node, &["node"], 400);
+    prove(Dialect::Node, &["node", "node-newer"], 400);
 }
 
 #[test]

@@ -34,9 +34,9 @@ pub(crate) struct RunArgs {
 }
 
 pub(crate) fn run(args: &RunArgs, context: &mut Context) -> Result<(), Failure> {
-    let schema = context.schema()?;
+    let (schema, store) = context.schema_and_store()?;
     let name = bundle_name(args, &schema)?;
-    let store = context.unlock()?;
+    let store = store?;
     let bundle = build(&schema, store.document(), name)?;
     drop(store);
     refuse_nul(&bundle)?;
