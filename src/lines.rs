@@ -257,13 +257,30 @@ fn is_moment(text: &str) -> bool {
             })
     };
     match text.split_at_checked(19) {
-        None => fits(text, "0000-00-00"),
+        None => fits(text, "0000-00-00") && is_in_calendar(text),
         Some((moment, rest)) => {
             let fraction = rest.strip_suffix('Z').and_then(|rest| rest.strip_prefix('.'));
             let has_fraction = fraction.is_some_and(|digits| {
                 (1..=9).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit())
             });
-            fits(moment, "0000-00-00T00:00:00") && (rest == "Z" || has_fraction)
+            fits(moment, "0000-00-00T00:00:00") && is_in_calendar(moment) && (rest == "Z" || has_fraction)
         }
     }
+}
+
+/// Whether the digits of a moment are those of a day and a time; a leap day is left to the thorough way.
+fn is_in_calendar(moment: &str) -> bool {
+    let last_day = match &moment[5..7] {
+        "02" => "28",
+        "04" | "06" | "09" | "11" => "30",
+        _ => "31",
+    };
+    let within = |at: usize, least: &str, most: &str| {
+        moment.get(at..at + 2).is_none_or(|digits| (least..=most).contains(&digits))
+    };
+    within(5, "01", "12")
+        && within(8, "01", last_day)
+        && within(11, "00", "23")
+        && within(14, "00", "59")
+        && within(17, "00", "59")
 }

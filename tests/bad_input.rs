@@ -189,7 +189,7 @@ fn a_value_of_the_wrong_type_is_not_stored() {
         (
             "sentry.nothing",
             MARKER,
-            "sentry.nothing is not declared in the schema\nhint: did you mean sentry.dsn?\nhint: declare it as [secrets.sentry.nothing] in the schema, or pass --undeclared",
+            "sentry.nothing is not declared in the schema\nhint: declare it as [secrets.sentry.nothing] in the schema, or pass --undeclared",
         ),
         ("database.port", "", "there is no value: the input is empty\nhint: nothing was changed"),
     ] {

@@ -118,12 +118,12 @@ fn refuse_foreign(sealed: &[u8]) -> Result<(), EnvelopeError> {
         return Err(EnvelopeError::Empty);
     }
     // No armor holds the sign, and looking for one byte costs next to nothing.
-    if !sealed.contains(&MARKER[0]) {
-        return Ok(());
-    }
-    let marked = sealed.starts_with(MARKER)
-        || sealed.windows(MARKER.len() + 1).any(|window| window[0] == b'\n' && &window[1..] == MARKER);
-    if marked {
+    let may_be_marked = sealed.contains(&MARKER[0]);
+    let is_marked = || {
+        sealed.starts_with(MARKER)
+            || sealed.windows(MARKER.len() + 1).any(|window| window[0] == b'\n' && &window[1..] == MARKER)
+    };
+    if may_be_marked && is_marked() {
         return Err(EnvelopeError::ConflictMarkers);
     }
     if [ARMOR, BINARY].iter().any(|magic| sealed.starts_with(magic)) {

@@ -1,7 +1,8 @@
 //! TOML spelling of single values (TOML 1.0, "String"), read back by `toml_parser`.
 
+use toml_parser::Raw;
+use toml_parser::Span;
 use toml_parser::decoder::{Encoding, StringBuilder};
-use toml_parser::{ParseError, Raw, Span};
 
 use crate::secret::{SecretText, SecretValue};
 
@@ -58,7 +59,7 @@ impl<'s> StringBuilder<'s> for Decoded {
 }
 
 /// Why a scalar is not the text of a secret.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ScalarProblem {
     /// Not valid TOML.
     Invalid,
@@ -72,7 +73,7 @@ pub(super) fn decode_scalar(raw: &str, encoding: Option<Encoding>) -> Result<Sec
         return Ok(SecretValue::new(raw[1..raw.len() - 1].to_owned()));
     }
     let mut decoded = Decoded(SecretText::with_capacity(raw.len()));
-    let mut problem: Option<ParseError> = None;
+    let mut problem = None;
     let span = Span::new_unchecked(0, raw.len());
     let _kind = Raw::new_unchecked(raw, encoding, span).decode_scalar(&mut decoded, &mut problem);
     if problem.is_some() {
