@@ -21,5 +21,5 @@ pub use envelope::EnvelopeError;
 pub use error::StoreError;
 pub use identity::{Identity, IdentityError};
 pub use outline::{DocumentError, DocumentProblem};
-pub use state::{SIZE_LIMIT, Store, Unlocked};
+pub use state::{SIZE_LIMIT, Sealed, Store, Unlocked};
 pub use toml_text::push_toml_string;

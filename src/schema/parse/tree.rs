@@ -18,7 +18,7 @@ const NEAR: usize = 64;
 const SECRETS: &str = "secrets";
 
 /// Tables with more entries are looked through for repeated keys with a set.
-const MANY: usize = 16;
+const MANY: usize = 32;
 
 /// A key and where it stands.
 #[derive(Debug, Clone)]
