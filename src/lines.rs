@@ -164,8 +164,7 @@ impl<'t> Scanner<'t> {
                     }
                 }
                 self.at = start + length;
-                let encoding =
-                    if *quote == b'"' { Encoding::BasicString } else { Encoding::LiteralString };
+                let encoding = if *quote == b'"' { Encoding::BasicString } else { Encoding::LiteralString };
                 Some(Quoted { start, end: self.at, encoding, is_verbatim })
             }
             _ => None,
@@ -261,8 +260,9 @@ fn is_moment(text: &str) -> bool {
         None => fits(text, "0000-00-00"),
         Some((moment, rest)) => {
             let fraction = rest.strip_suffix('Z').and_then(|rest| rest.strip_prefix('.'));
-            let has_fraction = fraction
-                .is_some_and(|digits| (1..=9).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()));
+            let has_fraction = fraction.is_some_and(|digits| {
+                (1..=9).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit())
+            });
             fits(moment, "0000-00-00T00:00:00") && (rest == "Z" || has_fraction)
         }
     }

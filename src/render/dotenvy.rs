@@ -48,7 +48,8 @@ enum Part {
 /// The bytes of the assignment that comes next: with its line end and comment, and without the comment.
 fn measure(text: &str) -> Option<(usize, usize)> {
     // Where a line holds nothing that the search below cares about, it ends where it ends.
-    let end = text.bytes().position(|byte| !byte.is_ascii_graphic() || matches!(byte, b'\\' | b'"' | b'\'' | b'#'));
+    let end =
+        text.bytes().position(|byte| !byte.is_ascii_graphic() || matches!(byte, b'\\' | b'"' | b'\'' | b'#'));
     if let Some(end) = end.filter(|end| text.as_bytes()[*end] == b'\n') {
         return Some((end + 1, end));
     }

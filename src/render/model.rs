@@ -202,9 +202,8 @@ impl<'a> Cursor<'a> {
             self.take("export".len());
             self.take_while(blank);
         }
-        let in_name = |byte: u8| {
-            byte.is_ascii_alphanumeric() || byte == b'_' || head.marks.as_bytes().contains(&byte)
-        };
+        let in_name =
+            |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || head.marks.as_bytes().contains(&byte);
         let end = self.rest.bytes().position(|byte| !in_name(byte)).unwrap_or(self.rest.len());
         // No line ends in a name, so there is no line to count.
         let (name, rest) = self.rest.split_at(end);

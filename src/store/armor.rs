@@ -27,7 +27,8 @@ pub(super) fn decode(sealed: &[u8]) -> Option<Vec<u8>> {
         let mut lines = piece.chunks(COLUMNS + 1).peekable();
         while let Some(line) = lines.next() {
             let line = if is_last && lines.peek().is_none() { line } else { line.strip_suffix(b"\n")? };
-            let is_full = line.len() == COLUMNS || (is_last && lines.peek().is_none() && line.len() < COLUMNS);
+            let is_full =
+                line.len() == COLUMNS || (is_last && lines.peek().is_none() && line.len() < COLUMNS);
             if !is_full || line.is_empty() {
                 return None;
             }

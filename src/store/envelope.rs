@@ -62,7 +62,11 @@ pub(super) fn open(sealed: &[u8], identities: &[Identity]) -> Result<SecretText,
 }
 
 /// Decrypts what `input` gives, which is at most `longest` bytes.
-fn decrypt(input: impl BufRead, longest: usize, identities: &[Identity]) -> Result<SecretText, EnvelopeError> {
+fn decrypt(
+    input: impl BufRead,
+    longest: usize,
+    identities: &[Identity],
+) -> Result<SecretText, EnvelopeError> {
     let decryptor = age::Decryptor::new_buffered(input).map_err(|error| header_error(&error))?;
     if decryptor.is_scrypt() {
         return Err(EnvelopeError::Passphrase);
@@ -122,5 +126,30 @@ fn header_error(error: &age::DecryptError) -> EnvelopeError {
         age::DecryptError::InvalidHeader | age::DecryptError::UnknownFormat => EnvelopeError::NotAge,
         age::DecryptError::ExcessiveWork { .. } => EnvelopeError::Passphrase,
         _ => EnvelopeError::Damaged,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes that sealing adds, armor apart: a header, and 16 for every 64 KiB.
+    fn overhead(secrets: usize) -> usize {
+        let mut text = SecretText::default();
+        for number in 0..secrets {
+            text.push_str(&format!("key_{number} = \"value {number}\"\n"));
+        }
+        let recipient = Identity::generate().recipient();
+        let binary = armor::decode(&seal(&text, &[&recipient]).unwrap()).unwrap();
+        let headers = binary.windows(22).filter(|window| window == b"age-encryption.org/v1\n").count();
+        assert_eq!(headers, 1);
+        binary.len() - text.len() - 16 * text.len().div_ceil(64 * 1024)
+    }
+
+    #[test]
+    fn no_secret_has_cryptography_of_its_own() {
+        // age adds a stanza of random length to every header.
+        let (few, many) = (overhead(20), overhead(20_000));
+        assert!(few < 1000 && many < 1000, "{few} {many}");
     }
 }

@@ -180,7 +180,9 @@ impl<'a> Context<'a> {
     /// The value as texts: an array of strings.
     pub(super) fn texts(&self, key: &Key<'_>, value: &Value<'_>) -> Option<Vec<String>> {
         let texts = match value.get_ref() {
-            Node::Array(items) => items.iter().map(|item| item.get_ref().as_str().map(str::to_owned)).collect(),
+            Node::Array(items) => {
+                items.iter().map(|item| item.get_ref().as_str().map(str::to_owned)).collect()
+            }
             _ => None,
         };
         texts.or_else(|| self.wrong_type(key, value, "an array of strings"))
