@@ -148,21 +148,21 @@ struct Gathered {
 
 fn gather(schema: &Schema, document: &Document, declared: &[Variable]) -> Gathered {
     let gatherer = Gatherer { schema, document, seen: RefCell::default() };
-    let mut gathered = Gathered { variables: Vec::with_capacity(declared.len()), ..Gathered::default() };
+    let mut outcome = Gathered { variables: Vec::with_capacity(declared.len()), ..Gathered::default() };
     for variable in declared {
         match gatherer.value(variable) {
-            Ok(value) => gathered.variables.push(BundleVariable {
+            Ok(value) => outcome.variables.push(BundleVariable {
                 name: variable.name.clone(),
                 value,
                 read_by: variable.read_by.clone(),
                 secret: gatherer.is_secret(variable),
             }),
-            Err(Obstacle::Optional(secret)) => gathered.left_out.push((variable.name.clone(), secret)),
-            Err(Obstacle::Error(error)) => gathered.errors.push(error),
+            Err(Obstacle::Optional(secret)) => outcome.left_out.push((variable.name.clone(), secret)),
+            Err(Obstacle::Error(error)) => outcome.errors.push(error),
         }
     }
-    gathered.violations = gatherer.seen.into_inner();
-    gathered
+    outcome.violations = gatherer.seen.into_inner();
+    outcome
 }
 
 enum Obstacle {

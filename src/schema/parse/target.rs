@@ -185,7 +185,7 @@ fn target_name<'p>(
 
 /// Complains about keys that are not there.
 fn require(context: Context<'_>, at: &Key<'_>, table: &Table<'_>, keys: &[&str]) {
-    for key in keys.iter().filter(|key| !table.contains_key(**key)) {
+    for key in keys.iter().filter(|key| !table.contains_key(key)) {
         context.error(&at.span(), format!("`{}` has no `{key}`", at.get_ref()));
     }
 }
