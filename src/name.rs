@@ -166,6 +166,19 @@ impl fmt::Display for TargetName {
     }
 }
 
+/// The one of `candidates` that a person may have meant by `typed`: at most a third of its characters apart (optimal
+/// string alignment, which counts swapped neighbours once), the first by name among equals.
+pub fn nearest<'c>(typed: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+    let furthest = (typed.len() / 3).max(1);
+    candidates
+        .into_iter()
+        .filter(|candidate| candidate.len().abs_diff(typed.len()) <= furthest)
+        .map(|candidate| (strsim::osa_distance(typed, candidate), candidate))
+        .filter(|(distance, _)| *distance <= furthest)
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
 fn check_length(text: &str) -> Result<(), NameError> {
     if text.is_empty() {
         Err(NameError::Empty)

@@ -1,4 +1,5 @@
 //! The one integration test binary. Every file in this folder is a module here.
+#![allow(unreachable_pub, reason = "nothing here is reached from outside")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -8,5 +9,16 @@
 
 mod harness;
 mod architecture;
+mod bad_input;
+mod concurrency;
+mod damaged_store;
+mod document;
+mod durability;
+mod faults;
+mod leaks;
+mod privileged;
 mod commands;
+mod edit;
+mod interop;
+mod readme;
 mod parsers;

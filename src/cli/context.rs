@@ -7,7 +7,7 @@ use crate::name::SecretName;
 use crate::schema::{self, LoadError, Schema};
 use crate::secret::{SecretText, SecretValue, is_worth_hiding};
 use crate::store::{Author, Identity, Store, Unlocked};
-use crate::sys::{Clock, Disk, Environment, Random, Terminal, Variable, host_name};
+use crate::sys::{Clock, Disk, Environment, Random, Terminal, Variable, describe, host_name};
 
 use super::failure::{Failure, bad_identity};
 use super::settings::{IdentitySource, Settings};
@@ -132,7 +132,7 @@ impl Context {
     pub(super) fn read_stdin(&mut self) -> Result<SecretText, Failure> {
         let mut text = SecretText::default();
         let mut bytes = zeroize::Zeroizing::new(Vec::with_capacity(64 * 1024));
-        let fail = |error| Failure::new(format_args!("standard input: {error}"));
+        let fail = |error| Failure::new(format_args!("standard input: {}", describe(&error)));
         (&mut self.stdin).take(INPUT_LIMIT + 1).read_to_end(&mut bytes).map_err(fail)?;
         if bytes.len() as u64 > INPUT_LIMIT {
             return Err(Failure::new("standard input: larger than the limit of 16 MiB"));

@@ -6,7 +6,7 @@ use std::io;
 use crate::name::NameError;
 use crate::schema::LoadError;
 use crate::store::{EnvelopeError, IdentityError, StoreError};
-use crate::sys::{FileError, FileProblem, LockError};
+use crate::sys::{FileError, FileProblem, LockError, describe};
 
 /// How a command failed, and so its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +87,7 @@ impl From<io::Error> for Failure {
         if error.kind() == io::ErrorKind::BrokenPipe {
             return Self { kind: Kind::BrokenPipe, messages: Vec::new(), hints: Vec::new() };
         }
-        Self::new(format_args!("standard output: {error}"))
+        Self::new(format_args!("standard output: {}", describe(&error)))
     }
 }
 
@@ -109,7 +109,7 @@ impl From<FileError> for Failure {
                 failure.hint(format_args!("take the right away from others: chmod go-w {folder}"))
             }
             FileProblem::Io(error) if error.kind() == io::ErrorKind::StorageFull => {
-                failure.hint("nothing was changed; make room and try again")
+                failure.hint("make room and try again")
             }
             _ => failure,
         }

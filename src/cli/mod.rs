@@ -2,6 +2,7 @@
 
 mod args;
 mod failure;
+mod usage;
 mod settings;
 mod ui;
 mod context;

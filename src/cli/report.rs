@@ -1,27 +1,15 @@
 //! Sentences that several commands say.
 
-use crate::name::SecretName;
-use crate::store::{Change, Committed, Document};
+use crate::name::{SecretName, nearest};
+use crate::store::{Change, Committed, Document, Edit};
 
 use super::context::Context;
 use super::failure::Failure;
 
-/// How alike two names must be for one to be offered for the other (Jaro-Winkler, 0 to 1).
-const ALIKE: f64 = 0.8;
-
-/// The one of `candidates` that a person may have meant by `typed`.
-pub(super) fn meant<'c>(typed: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
-    let likeness = |candidate: &&str| strsim::jaro_winkler(typed, candidate);
-    candidates
-        .into_iter()
-        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
-        .filter(|candidate| likeness(candidate) >= ALIKE)
-}
-
 /// The store does not hold the secret.
 pub(super) fn no_such_secret(name: &SecretName, document: &Document) -> Failure {
     let failure = Failure::new(format_args!("{name} is not in the store"));
-    match meant(name.as_str(), document.names().map(SecretName::as_str)) {
+    match nearest(name.as_str(), document.names().map(SecretName::as_str)) {
         Some(other) => failure.hint(format_args!("did you mean {other}?")),
         None => failure.hint("`luca-secrets list` shows what there is"),
     }
@@ -33,12 +21,25 @@ pub(super) fn count(number: usize, noun: &str) -> String {
 }
 
 /// The word for a change.
-pub(super) const fn change_word(change: Change) -> &'static str {
+const fn change_word(change: Change) -> &'static str {
     match change {
         Change::Added => "added",
         Change::Changed => "changed",
         Change::Removed => "removed",
     }
+}
+
+/// Writes an edit, or with `dry_run` only shows what it would change.
+pub(super) fn finish(edit: Edit<'_>, dry_run: bool, context: &mut Context) -> Result<(), Failure> {
+    if dry_run {
+        for (name, change) in edit.preview() {
+            context.ui.say(&format!("{name} would be {}", change_word(change)));
+        }
+        return Ok(());
+    }
+    let committed = edit.commit(&context.disk, &context.author(), context.settings.patience)?;
+    say_committed(context, &committed);
+    Ok(())
 }
 
 /// Says what a commit did.

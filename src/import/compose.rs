@@ -1,9 +1,10 @@
 //! Taking a composed value apart: the template's literals say where each secret begins and ends.
 
 use crate::name::SecretName;
+use crate::schema::Template;
 use crate::secret::SecretValue;
 
-use super::encoding::{percent_decode, percent_encode};
+use super::encoding::percent_decode;
 
 /// One piece of a template.
 enum Part<'a> {
@@ -12,8 +13,8 @@ enum Part<'a> {
 }
 
 /// The value of each secret in `template`, if exactly one choice of values renders to `value`.
-pub(super) fn take_apart(template: &str, value: &str) -> Option<Vec<(SecretName, SecretValue)>> {
-    let parts = split(template)?;
+pub(super) fn take_apart(template: &Template, value: &str) -> Option<Vec<(SecretName, SecretValue)>> {
+    let parts = split(template.source())?;
     let first = earliest(&parts, value)?;
     // The literals lie between their earliest and their latest places. Where the two agree, there is one way only.
     if first != latest(&parts, value)? {
@@ -25,7 +26,7 @@ pub(super) fn take_apart(template: &str, value: &str) -> Option<Vec<(SecretName,
     });
     let mut values: Vec<(SecretName, SecretValue)> = Vec::new();
     for ((name, encoded), text) in references.zip(first) {
-        let value = SecretValue::new(if encoded { decode_exactly(text)? } else { text.to_owned() });
+        let value = SecretValue::new(if encoded { percent_decode(text)? } else { text.to_owned() });
         match values.iter().find(|(known, _)| known == name) {
             _ if value.is_empty() => return None,
             Some((_, known)) if *known != value => return None,
@@ -33,7 +34,11 @@ pub(super) fn take_apart(template: &str, value: &str) -> Option<Vec<(SecretName,
             None => values.push((name.clone(), value)),
         }
     }
-    (!values.is_empty()).then_some(values)
+    // The renderer has the last word: it may encode more or less than the value's writer did.
+    let lookup =
+        |wanted: &SecretName| values.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone());
+    let rendered = template.render(&lookup).ok()?;
+    (!values.is_empty() && rendered.expose() == value).then_some(values)
 }
 
 /// The parts of a template that has nothing but text and references; two references need text between them.
@@ -106,11 +111,4 @@ fn latest<'v>(parts: &[Part<'_>], value: &'v str) -> Option<Vec<&'v str>> {
     }
     texts.reverse();
     Some(texts)
-}
-
-/// The decoded text, if encoding it again gives the same: otherwise the renderer would not have written it.
-fn decode_exactly(text: &str) -> Option<String> {
-    let decoded = percent_decode(text)?;
-    let same = percent_encode(&decoded, "") == text || percent_encode(&decoded, "/") == text;
-    same.then_some(decoded)
 }

@@ -22,22 +22,6 @@ pub(super) fn percent_decode(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// Encodes everything but RFC 3986's unreserved characters and `safe` as `%XX` in upper case.
-pub(super) fn percent_encode(text: &str, safe: &str) -> String {
-    const DIGITS: [char; 16] =
-        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
-    let mut encoded = String::with_capacity(text.len() * 3);
-    for byte in text.bytes() {
-        let character = char::from(byte);
-        if byte.is_ascii_alphanumeric() || "-._~".contains(character) || safe.contains(character) {
-            encoded.push(character);
-        } else {
-            encoded.extend(['%', DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
-        }
-    }
-    encoded
-}
-
 /// Where `needle` ends in `text`, if it starts at `start`, each of its characters in any spelling; the furthest end.
 ///
 /// Spellings may be mixed: whoever wrote the page encoded by hand, or encoded twice what needed it once. With

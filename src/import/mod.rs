@@ -21,6 +21,8 @@ mod tree;
 mod tests;
 
 pub use dotenv::read_dotenv;
-pub use model::{Context, DotenvProblem, Findings, Found, ImportError, Label, Reason, Skipped, Source};
+pub use model::{
+    Context, DotenvProblem, Findings, Found, ImportError, Label, ParseDotenv, Reason, Skipped, Source,
+};
 pub use read::read;
 pub use redact::{Left, LeftReason, Redaction, redact};

@@ -15,12 +15,15 @@ pub enum Source {
     Toml,
     /// A JSON object (RFC 8259).
     Json,
-    /// A page for people: headings, lists, tables and code blocks (CommonMark with GitHub's tables).
+    /// A page for people: headings, lists, tables and code blocks (`CommonMark` with GitHub's tables).
     Markdown,
 }
 
 /// Where an env file could not be read: line (from 1) and why, without the text that stands there.
 pub type DotenvProblem = (usize, &'static str);
+
+/// A reader of env files: the variables in the order of the file.
+pub type ParseDotenv<'a> = &'a dyn Fn(Dialect, &str) -> Result<Vec<(String, SecretValue)>, DotenvProblem>;
 
 /// What reading needs from the rest of the program.
 #[derive(Clone, Copy)]
@@ -30,7 +33,7 @@ pub struct Context<'a> {
     /// Whether the secret's type and rules accept the value. Tells values from descriptions on pages.
     pub fits: &'a dyn Fn(&SecretName, &SecretValue) -> bool,
     /// The reader of env files.
-    pub parse_dotenv: &'a dyn Fn(Dialect, &str) -> Result<Vec<(String, SecretValue)>, DotenvProblem>,
+    pub parse_dotenv: ParseDotenv<'a>,
 }
 
 /// What a source holds.

@@ -80,7 +80,7 @@ impl<'a> Names<'a> {
         for template in self.variables.get(variable).into_iter().flatten() {
             let reading = match template.is_alias() {
                 Some(name) => Some(vec![(name.clone(), value.clone())]),
-                None => take_apart(template.source(), value.expose())
+                None => take_apart(template, value.expose())
                     .filter(|parts| parts.iter().all(|(name, value)| self.fits(name, value))),
             };
             if let Some(reading) = reading.filter(|reading| !readings.contains(reading)) {

@@ -32,7 +32,9 @@ pub(super) fn read(items: Vec<Item>, context: &Context<'_>) -> Findings {
     for item in items {
         match item.node {
             Node::Table(groups) if item.key == "secrets" && holds_tables(&groups) => {
-                groups.into_iter().for_each(|item| read_top(item, &names, &mut into));
+                for item in groups {
+                    read_top(item, &names, &mut into);
+                }
             }
             node => read_top(Item { node, ..item }, &names, &mut into),
         }
@@ -49,7 +51,9 @@ fn read_top(item: Item, names: &Names<'_>, into: &mut Collector) {
     let Item { key, line, node } = item;
     match node {
         Node::Table(items) if is_secret_part(&key) => {
-            items.into_iter().for_each(|item| read_key(Some(&key), item, names, into));
+            for item in items {
+                read_key(Some(&key), item, names, into);
+            }
         }
         node => read_key(None, Item { key, line, node }, names, into),
     }

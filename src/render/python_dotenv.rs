@@ -9,13 +9,21 @@ use super::model::{
 };
 use super::spelling;
 
+/// What changed between versions.
+struct Version {
+    closing_quote: fn(&str, u8) -> Option<usize>,
+    /// Whether `NAME= # comment` has a comment, or a value that starts with `#`.
+    comment_after_gap: bool,
+}
+
+const NEW: Version = Version { closing_quote, comment_after_gap: true };
+const OLD: Version = Version { closing_quote: old_closing_quote, comment_after_gap: false };
+
 /// 1.2.3 and later: a backslash protects whatever comes after it.
-pub(super) const MODEL: Model =
-    Model { newlines: Newlines::Universal, read: |text| read(text, closing_quote) };
+pub(super) const MODEL: Model = Model { newlines: Newlines::Universal, read: |text| read(text, &NEW) };
 
 /// Before 1.2.3: a backslash before a quote always protects the quote, even when it is itself protected.
-pub(super) const OLD_MODEL: Model =
-    Model { newlines: Newlines::Universal, read: |text| read(text, old_closing_quote) };
+pub(super) const OLD_MODEL: Model = Model { newlines: Newlines::Universal, read: |text| read(text, &OLD) };
 
 pub(super) const GRAMMAR: Grammar = Grammar {
     spellings: &[spelling::single, spelling::double, escaped],
@@ -43,7 +51,7 @@ fn escaped(name: &str, value: &str, out: &mut SecretText) -> bool {
     true
 }
 
-fn read(text: &str, closing: fn(&str, u8) -> Option<usize>) -> Reading<'_> {
+fn read<'a>(text: &'a str, version: &Version) -> Reading<'a> {
     let mut cursor = Cursor::after_mark(text);
     let mut entries = Vec::new();
     while cursor.skip_to_statement(is_python_space) {
@@ -51,11 +59,11 @@ fn read(text: &str, closing: fn(&str, u8) -> Option<usize>) -> Reading<'_> {
         let name = cursor.take_head(Head { export: true, spaces: true, marks: ".-" })?;
         let gap = cursor.take_while(|c| c != '\n' && is_python_space(c));
         let value = match cursor.peek() {
-            Some('#') if !gap.is_empty() => Text::Plain(""),
+            Some('#') if version.comment_after_gap && !gap.is_empty() => Text::Plain(""),
             Some(quote @ ('\'' | '"')) => {
                 let opened = cursor.problem(UNTERMINATED);
                 cursor.next();
-                let end = closing(cursor.rest(), quote as u8).ok_or(opened)?;
+                let end = (version.closing_quote)(cursor.rest(), quote as u8).ok_or(opened)?;
                 let body = cursor.take(end);
                 cursor.next();
                 decode(body, quote)

@@ -100,15 +100,10 @@ pub(super) fn is_bare_everywhere(value: &str) -> bool {
 
 const BARE: [bool; 256] = {
     let mut table = [false; 256];
-    let punctuation = b"!%*+,-./:?@[]^_{}=";
-    let mut byte = 0;
-    while byte < 128 {
-        table[byte] = (byte as u8).is_ascii_alphanumeric();
-        byte += 1;
-    }
+    let safe = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!%*+,-./:?@[]^_{}=";
     let mut at = 0;
-    while at < punctuation.len() {
-        table[punctuation[at] as usize] = true;
+    while at < safe.len() {
+        table[safe[at] as usize] = true;
         at += 1;
     }
     table

@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use regex_lite::Regex;
 
-use crate::name::SecretName;
+use crate::name::{SecretName, nearest};
 use crate::secret::SecretValue;
 
 use super::model::{Entry, Schema, Type};
@@ -12,9 +12,6 @@ use super::violation::{Severity, Violation, ViolationKind};
 
 /// From how many days before its end a credential is warned about.
 const EXPIRY_NOTICE_DAYS: i32 = 30;
-
-/// How alike two names must be for one to be suggested for the other (Jaro-Winkler, 0 to 1).
-const SIMILAR: f64 = 0.85;
 
 /// Every violation at once: the declared secrets in the order of the schema's files and lines, then the undeclared
 /// ones by name.
@@ -86,23 +83,17 @@ fn check_entry(entry: &Entry, value: Option<&SecretValue>, today: Date) -> Vec<V
 
 fn expiry(entry: &Entry, today: Date) -> Option<ViolationKind> {
     let on = entry.expires?;
-    let rotated = entry.rotate.is_some();
     let days = (on - today).get_days();
     if days <= 0 {
-        Some(ViolationKind::Expired { on, rotated })
+        Some(ViolationKind::Expired { on })
     } else {
-        (days <= EXPIRY_NOTICE_DAYS).then_some(ViolationKind::ExpiresSoon { on, days, rotated })
+        (days <= EXPIRY_NOTICE_DAYS).then_some(ViolationKind::ExpiresSoon { on, days })
     }
 }
 
 fn most_similar(name: &SecretName, schema: &Schema) -> Option<SecretName> {
-    let likeness = |other: &SecretName| strsim::jaro_winkler(name.as_str(), other.as_str());
-    schema
-        .secrets
-        .keys()
-        .filter(|other| likeness(other) >= SIMILAR)
-        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
-        .cloned()
+    let found = nearest(name.as_str(), schema.secrets.keys().map(SecretName::as_str))?;
+    SecretName::parse(found).ok()
 }
 
 /// An entry with its pattern compiled, for many values.

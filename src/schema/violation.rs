@@ -56,9 +56,8 @@ impl Violation {
             ViolationKind::Undeclared { similar: None } => {
                 name.map(|name| format!("declare it in the schema, or luca-secrets rm {name}"))
             }
-            ViolationKind::Expired { rotated, .. } | ViolationKind::ExpiresSoon { rotated, .. } => {
-                let verb = if *rotated { "rotate" } else { "set" };
-                name.map(|name| format!("luca-secrets {verb} {name}, then move `expires` in the schema"))
+            ViolationKind::Expired { .. } | ViolationKind::ExpiresSoon { .. } => {
+                name.map(|name| format!("luca-secrets set {name}, then move `expires` in the schema"))
             }
             ViolationKind::Deprecated { .. } => None,
             ViolationKind::UnencodedInUrl { .. } => {
@@ -124,8 +123,6 @@ pub enum ViolationKind {
     Expired {
         /// The day on which it did, at its start in UTC.
         on: Date,
-        /// Whether the schema says how to rotate it.
-        rotated: bool,
     },
     /// Stops working within 30 days.
     ExpiresSoon {
@@ -133,8 +130,6 @@ pub enum ViolationKind {
         on: Date,
         /// Days from today until then, at least 1.
         days: i32,
-        /// Whether the schema says how to rotate it.
-        rotated: bool,
     },
     /// Put into a URL without `urlencode`.
     UnencodedInUrl {

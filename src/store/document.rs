@@ -18,6 +18,7 @@ use crate::name::SecretName;
 use crate::secret::{FingerprintKey, SecretText, SecretValue};
 
 use super::outline::{DocumentError, DocumentProblem, Leaf, Outline, Range, Table, error_at};
+use super::strict::refuse_what_toml_refuses;
 use super::toml_text::{ScalarProblem, decode_scalar, is_verbatim, push_toml_string};
 
 /// The format that this program writes.
@@ -107,6 +108,7 @@ impl Document {
         let recipients = recipients(plain, &outline)?;
         let entries = entries(plain, &outline)?;
         let sorted = sort(plain, &entries)?;
+        refuse_what_toml_refuses(plain, &outline)?;
         let (regions, foreign) = regions(plain, &outline.tables);
         let versions = OnceLock::new();
         Ok(Self { text, header, recipients, entries, sorted, regions, versions, foreign })
@@ -229,7 +231,10 @@ impl Document {
         let text = self.text.expose();
         // The text was read before, so it can be read again.
         let read = || Outline::read_all(text).map(|outline| versions(text, &outline)).unwrap_or_default();
-        self.versions.get_or_init(read).get(name.as_str()).map(|range| &text[range.clone()])
+        let range = self.versions.get_or_init(read).get(name.as_str())?.clone();
+        let line = &text[range];
+        // Any other form could not be written again; its age is forgotten rather than the store spoiled.
+        (line.starts_with('{') && line.ends_with('}') && !line.contains('\n')).then_some(line)
     }
 
     /// The part that `edit` shows: `[secrets.group]` tables, ending in one line feed, or empty.
@@ -264,7 +269,8 @@ impl Document {
 /// The secrets of a text of `[secrets.group]` tables, as `edit` shows it, with the byte where each stands.
 pub(super) fn check_secrets_text(text: &str) -> Result<Vec<(SecretName, usize)>, DocumentError> {
     let outline = Outline::read(text, &["secrets"])?;
-    if let Some(table) = outline.tables.iter().find(|table| section(table) != "secrets") {
+    let is_foreign = |table: &&Table| section(table) != "secrets" || table.path.len() == 1 || table.is_array;
+    if let Some(table) = outline.tables.iter().skip(1).find(is_foreign) {
         return Err(error_at(text, table.start, DocumentProblem::ForeignTable));
     }
     let entries = entries(text, &outline)?;
@@ -273,7 +279,7 @@ pub(super) fn check_secrets_text(text: &str) -> Result<Vec<(SecretName, usize)>,
 }
 
 /// The first key of a table's path.
-fn section(table: &Table) -> &str {
+pub(super) fn section(table: &Table) -> &str {
     table.path.first().map_or("", String::as_str)
 }
 
@@ -365,7 +371,11 @@ fn entry(text: &str, table: &Table, leaf: &Leaf<'_>) -> Result<Entry, DocumentEr
     match decode_check(raw(text, leaf), leaf) {
         Ok(()) => Ok(Entry { name, value: leaf.value.clone(), encoding: leaf.encoding }),
         Err(ScalarProblem::Invalid) => {
-            fail(DocumentProblem::Syntax("the value is not valid TOML".to_owned()))
+            let what = match leaf.encoding {
+                None => "a text needs quotes around it",
+                Some(_) => "the text has no closing quote, or a backslash before a character that takes none",
+            };
+            Err(error_at(text, leaf.value.start, DocumentProblem::Syntax(what.to_owned())))
         }
         Err(ScalarProblem::NeedsQuotes) => fail(DocumentProblem::NeedsQuotes(name)),
     }
@@ -382,8 +392,13 @@ fn error_at_table<T>(text: &str, table: &Table) -> Result<T, DocumentError> {
 
 fn refuse_repeated_tables(text: &str, outline: &Outline<'_>) -> Result<(), DocumentError> {
     let mut seen: HashMap<&[String], usize> = HashMap::new();
-    for table in outline.tables.iter().skip(1).filter(|table| !table.is_array) {
-        if section(table) == "secrets" && table.path.len() > 2 {
+    // The part above all headers has a path only in the text that `edit` shows, where it is `[secrets]`.
+    for table in outline.tables.iter().filter(|table| !table.path.is_empty()) {
+        let is_secrets = section(table) == "secrets";
+        if table.is_array && !is_secrets {
+            continue;
+        }
+        if is_secrets && (table.is_array || table.path.len() > 2) {
             return error_at_table(text, table);
         }
         if let Some(first) = seen.insert(&table.path, table.start) {
@@ -435,7 +450,8 @@ fn versions(text: &str, outline: &Outline<'_>) -> HashMap<String, Range> {
     for leaf in outline.leaves.iter().filter(|leaf| section(&outline.tables[leaf.table]) == "versions") {
         let Some(name) = leaf.keys.first() else { continue };
         if !found.contains_key(&**name) {
-            let line = &text[leaf.start..end_of_line(text, leaf.value.end)];
+            // An array has no value's place.
+            let line = &text[leaf.start..end_of_line(text, leaf.value.end.max(leaf.start))];
             let start = leaf.start + line.find('{').unwrap_or(line.len());
             let end = leaf.start + line.rfind('}').map_or(line.len(), |brace| brace + 1);
             found.insert(name.clone().into_owned(), start.min(end)..end);
@@ -463,6 +479,11 @@ fn regions(text: &str, tables: &[Table]) -> (Vec<Range>, Vec<Range>) {
         match section(table) {
             "secrets" => {
                 let start = if table.path.len() == 1 { end_of_line(text, table.start) } else { start };
+                if table.path.len() == 1 {
+                    // Keys below `[secrets]` would belong to another table if they followed its header.
+                    secrets.insert(0, start..end);
+                    continue;
+                }
                 match secrets.last_mut() {
                     Some(last) if last.end == start => last.end = end,
                     _ => secrets.push(start..end),

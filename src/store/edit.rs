@@ -16,7 +16,7 @@ use super::envelope;
 use super::error::StoreError;
 use super::merge::{Merged, merge};
 use super::outline::DocumentError;
-use super::splice::{Changes, apply, differences, lines_inside_values, without_empty_tables};
+use super::splice::{Changes, apply, differences, lines_inside_values};
 use super::state::{Unlocked, open, read};
 
 /// Who writes, and when.
@@ -78,6 +78,13 @@ impl Unlocked {
         Edit { store: self, earlier, origin, changes: Changes::new(), text: None }
     }
 
+    /// An earlier text with these secrets as the store holds them now: changes counted from it win over what somebody
+    /// else wrote to them.
+    pub fn caught_up(&self, earlier: &SecretText, names: &[SecretName]) -> Result<SecretText, StoreError> {
+        let now = names.iter().map(|name| (name.clone(), self.document.get(name))).collect();
+        apply(earlier.expose(), &now).map_err(StoreError::Text)
+    }
+
     fn reread(&self, text: &SecretText) -> Result<Document, StoreError> {
         check_secrets_text(text.expose()).map_err(StoreError::Text)?;
         let (header, recipients) = (&self.document.header, &self.document.recipients);
@@ -89,11 +96,6 @@ impl Unlocked {
     /// The lines, from 1, of a text that stand inside values of several lines; none if the text cannot be read.
     pub fn lines_inside_values(text: &SecretText) -> BTreeSet<usize> {
         lines_inside_values(text.expose())
-    }
-
-    /// The text without `[secrets.group]` tables that hold nothing, not even a comment.
-    pub fn without_empty_tables(text: &SecretText) -> SecretText {
-        without_empty_tables(text.expose())
     }
 
     /// Checks a text as [`Edit::set_text`] takes it: the secrets in it, each with the byte where its value starts.
@@ -129,6 +131,14 @@ impl Edit<'_> {
     /// What the edit would do to which secret.
     pub fn preview(&self) -> Vec<(SecretName, Change)> {
         listed(self.base(), &self.changes)
+    }
+
+    /// The secrets that somebody else has changed since, in another way, as far as the opened store shows it.
+    pub fn conflicts(&self) -> Vec<SecretName> {
+        match merge(self.base(), &self.changes, &self.store.document) {
+            Merged::Clean(_) => Vec::new(),
+            Merged::Conflict(names) => names,
+        }
     }
 
     /// Writes the changes: all of them, or none. Waits at most `patience` for another writer, and merges what it wrote.

@@ -3,6 +3,7 @@
 mod toml_text;
 mod plain;
 mod outline;
+mod strict;
 mod document;
 mod splice;
 mod merge;

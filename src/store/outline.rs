@@ -7,13 +7,16 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Deref;
 
-use toml_parser::Source;
 use toml_parser::decoder::Encoding;
-use toml_parser::parser::{Event, EventKind, parse_document};
+use toml_parser::parser::{Event, EventKind, RecursionGuard, ValidateWhitespace, parse_document};
+use toml_parser::{ParseError, Source};
 
 use crate::name::{NameError, SecretName};
 
 use super::plain;
+
+/// How deep arrays and inline tables may nest, as in the `toml` crate: the parser descends on the stack.
+const DEEPEST: u32 = 80;
 
 /// Why a document cannot be read. Points at a place, never holds what stands there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -153,11 +156,17 @@ impl<'t> Outline<'t> {
 
     /// Reads a document in any form that TOML knows.
     pub(super) fn read_any(text: &'t str, root: &[&str]) -> Result<Self, DocumentError> {
-        let tokens = Source::new(text).lex().into_vec();
+        let source = Source::new(text);
+        let tokens = source.lex().into_vec();
         let mut builder = Builder::new(text, root);
         let mut error = None;
-        parse_document(&tokens, &mut |event: Event| builder.event(&event), &mut error);
-        if let Some(error) = error {
+        {
+            let mut receive = |event: Event| builder.event(&event);
+            let mut checked = ValidateWhitespace::new(&mut receive, source);
+            let mut guarded = RecursionGuard::new(&mut checked, DEEPEST);
+            parse_document(&tokens, &mut guarded, &mut error);
+        }
+        if let Some(error) = error.or(builder.bad_key) {
             let at = error.unexpected().or(error.context()).map_or(text.len(), |span| span.start());
             return Err(error_at(text, at, DocumentProblem::Syntax(error.description().to_owned())));
         }
@@ -183,13 +192,16 @@ struct Builder<'t> {
     keys: Vec<Cow<'t, str>>,
     /// Where the first of `keys` starts.
     start: Option<usize>,
-    /// Lengths of `keys` at the open inline tables; `None` for an open array.
-    open: Vec<Option<usize>>,
+    /// Lengths of `keys` and of the leaves at the open inline tables; `None` for an open array.
+    open: Vec<Option<(usize, usize)>>,
+    /// What is wrong with the first key that cannot be decoded.
+    bad_key: Option<ParseError>,
 }
 
 impl<'t> Builder<'t> {
     fn new(text: &'t str, root: &[&str]) -> Self {
-        Self { text, outline: Outline::empty(root), keys: Vec::new(), start: None, open: Vec::new() }
+        let outline = Outline::empty(root);
+        Self { text, outline, keys: Vec::new(), start: None, open: Vec::new(), bad_key: None }
     }
 
     fn event(&mut self, event: &Event) {
@@ -198,7 +210,9 @@ impl<'t> Builder<'t> {
             EventKind::StdTableClose | EventKind::ArrayTableClose => self.header(event),
             EventKind::SimpleKey => self.key(event),
             EventKind::Scalar => self.leaf(event, event.span().start()..event.span().end()),
-            EventKind::InlineTableOpen => self.open.push(Some(self.keys.len())),
+            EventKind::InlineTableOpen => {
+                self.open.push(Some((self.keys.len(), self.outline.leaves.len())));
+            }
             EventKind::ArrayOpen => {
                 if self.open.is_empty() {
                     self.leaf_nested(event, 0..0);
@@ -206,7 +220,12 @@ impl<'t> Builder<'t> {
                 self.open.push(None);
             }
             EventKind::ArrayClose | EventKind::InlineTableClose => {
-                self.open.pop();
+                // An empty table has no scalar that would stand for it.
+                if let Some(Some((_, leaves))) = self.open.pop()
+                    && leaves == self.outline.leaves.len()
+                {
+                    self.leaf_nested(event, 0..0);
+                }
                 self.value_done();
             }
             _ => {}
@@ -219,7 +238,7 @@ impl<'t> Builder<'t> {
         self.start.get_or_insert(span.start());
         let mut decoded = Cow::Borrowed("");
         let raw = toml_parser::Raw::new_unchecked(raw, event.encoding(), span);
-        raw.decode_key(&mut decoded, &mut ());
+        raw.decode_key(&mut decoded, &mut self.bad_key);
         self.keys.push(decoded);
     }
 
@@ -260,7 +279,7 @@ impl<'t> Builder<'t> {
                 self.keys.clear();
                 self.start = None;
             }
-            Some(Some(length)) => self.keys.truncate(*length),
+            Some(Some((length, _))) => self.keys.truncate(*length),
             Some(None) => {}
         }
     }

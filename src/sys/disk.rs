@@ -1,9 +1,9 @@
-//! The one door to the disk: reads with a limit, and replacements that leave the old file or the new one, never half.
+//! The one door to the disk: reads with a limit, effects behind a gate.
 
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -71,7 +71,7 @@ pub struct FileError {
 }
 
 impl FileError {
-    fn new(path: &Path, problem: FileProblem) -> Self {
+    pub(super) fn new(path: &Path, problem: FileProblem) -> Self {
         Self { path: path.to_owned(), problem }
     }
 
@@ -100,7 +100,7 @@ impl fmt::Display for FileError {
 impl std::error::Error for FileError {}
 
 /// The system's own words for an error, in our style: lower case, without the number.
-fn describe(error: &io::Error) -> String {
+pub fn describe(error: &io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();
     let mut characters = text.chars();
@@ -135,7 +135,7 @@ pub type PrivateBytes = zeroize::Zeroizing<Vec<u8>>;
 /// The disk, behind a gate.
 #[derive(Clone)]
 pub struct Disk {
-    gate: Arc<dyn Gate>,
+    pub(super) gate: Arc<dyn Gate>,
 }
 
 impl Disk {
@@ -205,40 +205,6 @@ impl Disk {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(fail)
     }
 
-    /// Replaces a file's content, or makes the file: whoever looks sees the old content or the new, also after a
-    /// crash or a full disk. A symlink at the path is refused.
-    pub fn replace(&self, path: &Path, content: &[u8], mode: u32) -> Result<(), FileError> {
-        if self.kind(path)?.is_some_and(|kind| kind != Kind::File) {
-            let problem = if path.is_symlink() { FileProblem::Symlink } else { FileProblem::NotAFile };
-            return Err(FileError::new(path, problem));
-        }
-        let temporary = self.write_beside(path, content, mode)?;
-        let fail = |error| {
-            let _ = fs::remove_file(&temporary);
-            FileError::new(path, FileProblem::Io(error))
-        };
-        self.gate.pass(Operation::Rename, path).map_err(fail)?;
-        fs::rename(&temporary, path).map_err(fail)?;
-        self.sync_folder(path)
-    }
-
-    /// Makes a file that must not exist yet; two makers at once cannot both succeed.
-    pub fn create_new(&self, path: &Path, content: &[u8], mode: u32) -> Result<(), FileError> {
-        if self.kind(path)?.is_some() {
-            return Err(FileError::new(path, FileProblem::Exists));
-        }
-        let temporary = self.write_beside(path, content, mode)?;
-        let linked = self.gate.pass(Operation::Rename, path).and_then(|()| fs::hard_link(&temporary, path));
-        let _ = fs::remove_file(&temporary);
-        match linked {
-            Ok(()) => self.sync_folder(path),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                Err(FileError::new(path, FileProblem::Exists))
-            }
-            Err(error) => Err(FileError::new(path, FileProblem::Io(error))),
-        }
-    }
-
     /// Removes a file; one that is not there is fine.
     pub fn remove(&self, path: &Path) -> Result<(), FileError> {
         let fail = |error| FileError::new(path, FileProblem::Io(error));
@@ -264,7 +230,8 @@ impl Disk {
     /// Removes a folder with all that is in it, wiping the files first; one that is not there is fine.
     pub fn wipe_folder(&self, path: &Path) -> Result<(), FileError> {
         for file in self.files(path, "").unwrap_or_default() {
-            self.wipe(&file)?;
+            // What could not be wiped must go all the same.
+            let _ = self.wipe(&file);
         }
         match fs::remove_dir_all(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -309,49 +276,6 @@ impl Disk {
         }
         Ok(())
     }
-
-    /// Writes a private file in the folder of `path`, whole and on the disk; gives its path.
-    fn write_beside(&self, path: &Path, content: &[u8], mode: u32) -> Result<PathBuf, FileError> {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let temporary = folder_of(path).join(format!(".{name}.{}.tmp", std::process::id()));
-        let fail = |error| FileError::new(path, FileProblem::Io(error));
-        self.gate.pass(Operation::CreateTemporary, &temporary).map_err(fail)?;
-        // A leftover of a killed process that had our number: ours to replace.
-        let _ = fs::remove_file(&temporary);
-        let written = fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&temporary)
-            .and_then(|file| self.fill(file, &temporary, content, mode));
-        written.map_err(|error| {
-            let _ = fs::remove_file(&temporary);
-            fail(error)
-        })?;
-        Ok(temporary)
-    }
-
-    fn fill(&self, mut file: File, path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
-        self.gate.pass(Operation::Write, path)?;
-        file.write_all(content)?;
-        file.set_permissions(fs::Permissions::from_mode(mode))?;
-        self.gate.pass(Operation::SyncFile, path)?;
-        file.sync_all()
-    }
-
-    fn sync_folder(&self, path: &Path) -> Result<(), FileError> {
-        let fail = |error| FileError::new(path, FileProblem::Io(error));
-        self.gate.pass(Operation::SyncFolder, path).map_err(fail)?;
-        File::open(folder_of(path)).and_then(|folder| folder.sync_all()).map_err(fail)
-    }
-}
-
-/// The folder a file lies in; `.` for a bare name.
-fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
 }
 
 fn read_all(file: &mut File, length: u64, limit: u64) -> Result<PrivateBytes, FileProblem> {
@@ -377,7 +301,7 @@ fn nonblock() -> i32 {
     flags(rustix::fs::OFlags::NONBLOCK)
 }
 
-fn nofollow() -> i32 {
+pub(super) fn nofollow() -> i32 {
     flags(rustix::fs::OFlags::NOFOLLOW)
 }
 

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::FlockOperation;
 
+use super::disk::describe;
+
 /// How long to sleep between two tries; somebody else's write takes a few milliseconds.
 const PAUSE: Duration = Duration::from_millis(5);
 
@@ -26,7 +28,9 @@ pub enum LockError {
 impl fmt::Display for LockError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Io(path, error) => write!(f, "{}: cannot lock the folder: {error}", path.display()),
+            Self::Io(path, error) => {
+                write!(f, "{}: cannot lock the folder: {}", path.display(), describe(error))
+            }
             Self::Held(path, Some(owner)) => write!(f, "{}: the folder is locked by {owner}", path.display()),
             Self::Held(path, None) => {
                 write!(f, "{}: the folder is locked by another process", path.display())
@@ -47,11 +51,13 @@ impl FolderLock {
     pub fn acquire(folder: &Path, patience: Duration) -> Result<Self, LockError> {
         let fail = |error| LockError::Io(folder.to_owned(), error);
         let file = File::open(folder).map_err(fail)?;
-        let deadline = Instant::now() + patience;
+        // Patience beyond the end of time has no deadline.
+        let deadline = Instant::now().checked_add(patience);
+        let is_time_left = || deadline.is_none_or(|deadline| Instant::now() < deadline);
         loop {
             match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => return Ok(Self { _folder: file }),
-                Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) if Instant::now() < deadline => {
+                Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) if is_time_left() => {
                     std::thread::sleep(PAUSE);
                 }
                 Err(rustix::io::Errno::WOULDBLOCK) => {

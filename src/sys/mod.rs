@@ -7,14 +7,19 @@ mod env;
 mod lock;
 mod process;
 mod random;
+mod stamp;
+mod replace;
 mod system;
 mod terminal;
 
 pub use clock::{Clock, FixedClock, SystemClock};
-pub use disk::{Disk, FileError, FileProblem, Gate, Kind, OpenGate, Operation, Permissions, PrivateBytes};
+pub use disk::{
+    Disk, FileError, FileProblem, Gate, Kind, OpenGate, Operation, Permissions, PrivateBytes, describe,
+};
 pub use env::{Environment, Variable};
 pub use lock::{FolderLock, LockError};
-pub use process::{Ending, Session, SessionEnd, exec, output, own_process, process_exists};
+pub use process::{Ending, Session, SessionEnd, Signals, exec, output, own_process, process_exists};
 pub use random::{OsRandom, Random};
+pub use stamp::Stamp;
 pub use system::{System, host_name};
 pub use terminal::{ControllingTerminal, NoTerminal, Terminal};

@@ -3,13 +3,27 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
 use crate::secret::SecretValue;
 
+use super::process::{forget_signals, signal_arrived};
+
 /// Longest answer that is read, in bytes.
 const LONGEST_ANSWER: usize = 64 * 1024;
+
+/// How often to look for signals while a question stands: 50 ms.
+const GLANCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+
+/// Control characters that a terminal sends as bytes (ASCII).
+const CTRL_C: u8 = 0x03;
+const CTRL_D: u8 = 0x04;
+const BACKSPACE: u8 = 0x08;
+const CTRL_U: u8 = 0x15;
+const CTRL_BACKSLASH: u8 = 0x1c;
+const DELETE: u8 = 0x7f;
 
 /// A person who can be asked.
 pub trait Terminal {
@@ -37,6 +51,7 @@ impl Terminal for ControllingTerminal {
 
     fn ask(&mut self, question: &str) -> io::Result<String> {
         let mut tty = Self::open()?;
+        forget_signals();
         tty.write_all(question.as_bytes())?;
         read_line(&mut tty).map(|line| line.as_str().to_owned())
     }
@@ -45,12 +60,54 @@ impl Terminal for ControllingTerminal {
         let mut tty = Self::open()?;
         let before = tcgetattr(&tty)?;
         let mut silent = before.clone();
-        silent.local_modes.remove(LocalModes::ECHO);
-        silent.local_modes.insert(LocalModes::ECHONL);
+        // Without ISIG a Ctrl-C arrives as a byte: a signal would end the process and leave the terminal silent.
+        silent.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
         tcsetattr(&tty, OptionalActions::Flush, &silent)?;
-        let answer = tty.write_all(question.as_bytes()).and_then(|()| read_line(&mut tty));
+        let answer = tty.write_all(question.as_bytes()).and_then(|()| read_hidden_line(&mut tty));
         tcsetattr(&tty, OptionalActions::Now, &before)?;
+        tty.write_all(b"\n")?;
         answer.map(|line| SecretValue::new(line.as_str().to_owned()))
+    }
+}
+
+/// Reads a line from a terminal that neither shows nor edits it: backspace and Ctrl-U are ours to follow.
+fn read_hidden_line(tty: &mut File) -> io::Result<Zeroizing<String>> {
+    let mut line = Zeroizing::new(Vec::with_capacity(LONGEST_ANSWER));
+    let mut byte = [0];
+    loop {
+        let count = tty.read(&mut byte)?;
+        match byte[0] {
+            _ if count == 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            b'\n' | b'\r' => return to_text(&line),
+            CTRL_C | CTRL_D | CTRL_BACKSLASH => return Err(io::ErrorKind::Interrupted.into()),
+            BACKSPACE | DELETE => erase_character(&mut line),
+            CTRL_U => line.clear(),
+            _ if line.len() == LONGEST_ANSWER => return Err(io::ErrorKind::FileTooLarge.into()),
+            other => line.push(other),
+        }
+    }
+}
+
+/// Removes the last character, which may take several bytes in UTF-8.
+fn erase_character(line: &mut Vec<u8>) {
+    while line.pop().is_some_and(|byte| byte & 0xc0 == 0x80) {}
+}
+
+fn to_text(line: &[u8]) -> io::Result<Zeroizing<String>> {
+    let text = std::str::from_utf8(line).map_err(|_| io::ErrorKind::InvalidData)?;
+    Ok(Zeroizing::new(text.to_owned()))
+}
+
+/// Waits until something was typed. A signal that is only noted does not end a read, but it must end a question.
+fn wait_for_input(tty: &File) -> io::Result<()> {
+    loop {
+        let ready = poll(&mut [PollFd::new(tty, PollFlags::IN)], Some(&GLANCE))?;
+        if signal_arrived() {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        if ready > 0 {
+            return Ok(());
+        }
     }
 }
 
@@ -59,6 +116,7 @@ fn read_line(tty: &mut File) -> io::Result<Zeroizing<String>> {
     let mut line = Zeroizing::new(Vec::with_capacity(LONGEST_ANSWER));
     let mut byte = [0];
     loop {
+        wait_for_input(tty)?;
         if tty.read(&mut byte)? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
@@ -71,8 +129,7 @@ fn read_line(tty: &mut File) -> io::Result<Zeroizing<String>> {
     if line.last() == Some(&b'\r') {
         line.pop();
     }
-    let text = std::str::from_utf8(&line).map_err(|_| io::ErrorKind::InvalidData)?;
-    Ok(Zeroizing::new(text.to_owned()))
+    to_text(&line)
 }
 
 /// Nobody to ask.

@@ -216,7 +216,8 @@ fn documents() -> Vec<String> {
 pub(super) struct Generator(pub(super) u64);
 
 impl Generator {
-    fn next(&mut self, below: usize) -> usize {
+    /// A number below `below`.
+    pub(super) fn below(&mut self, below: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -293,10 +294,10 @@ impl Generator {
             "\u{1c}",
         ];
         // Most values keep to one line: with line breaks in all of them the dialects of lines would hardly be tried.
-        let one_line = self.next(3) > 0;
+        let one_line = self.below(3) > 0;
         let mut value = String::new();
-        for _ in 0..=self.next(12) {
-            let piece = PIECES[self.next(PIECES.len())];
+        for _ in 0..=self.below(12) {
+            let piece = PIECES[self.below(PIECES.len())];
             if !(one_line && piece.contains(['\n', '\r', '\u{b}', '\u{85}', '\u{2028}', '\u{1c}'])) {
                 value.push_str(piece);
             }

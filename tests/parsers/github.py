@@ -66,14 +66,14 @@ def start():
     return server.server_address[1], certificate
 
 
-def set_secrets(path):
+def set_secrets(program, path):
     """What GitHub would hold after `gh secret set --env-file PATH`."""
     port, certificate = start()
     Handler.secrets.clear()
     with tempfile.TemporaryDirectory() as folder:
         env = {"PATH": "/usr/bin:/bin", "HOME": folder, "GH_CONFIG_DIR": folder, "GH_NO_UPDATE_NOTIFIER": "1",
                "GH_HOST": f"127.0.0.1:{port}", "GH_ENTERPRISE_TOKEN": "made-up", "SSL_CERT_FILE": certificate}
-        command = ["gh", "secret", "set", "--env-file", path, "-R", f"127.0.0.1:{port}/owner/repository"]
+        command = [program, "secret", "set", "--env-file", path, "-R", f"127.0.0.1:{port}/owner/repository"]
         done = subprocess.run(command, env=env, capture_output=True, stdin=subprocess.DEVNULL, cwd=folder)
     if done.returncode:
         raise ValueError(done.stderr.decode("utf-8", "replace"))

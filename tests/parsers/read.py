@@ -73,10 +73,14 @@ def uv(tools, path):
         return environment(run(command, cwd=scratch, env={"UV_CACHE_DIR": scratch + "/cache"}))
 
 
-def node(tools, path):
+def node(binary):
+    return lambda tools, path: run_node(os.path.join(tools, binary), path)
+
+
+def run_node(binary, path):
     script = "const r={};for(const k in process.env)r[k]=Buffer.from(process.env[k]).toString('base64');" \
              "process.stdout.write(JSON.stringify(r))"
-    found = json.loads(run([os.path.join(tools, "bin/node"), "--env-file=" + path, "-e", script]))
+    found = json.loads(run([binary, "--env-file=" + path, "-e", script]))
     return {name: base64.b64decode(value) for name, value in found.items() if name not in OWN}
 
 
@@ -99,7 +103,7 @@ def compose(tools, path):
     with tempfile.TemporaryDirectory() as folder:
         with open(folder + "/compose.yaml", "w") as out:
             out.write("name: p\nservices:\n  s:\n    image: x\n    env_file:\n      - " + json.dumps(path) + "\n")
-        binary = os.path.join(tools, "docker/usr/libexec/docker/cli-plugins/docker-compose")
+        binary = os.path.join(tools, "debian-13/usr/libexec/docker/cli-plugins/docker-compose")
         text = run([binary, "-f", folder + "/compose.yaml", "config", "--format", "json"], cwd=folder)
     found = json.loads(text)["services"]["s"].get("environment") or {}
     # `config` prints what could be read again as a compose file: each `$` as `$$`.
@@ -131,7 +135,7 @@ def github_env(_tools, path):
 
 def docker(tools, path):
     from engine import engine
-    binary = os.path.join(tools, "docker/usr/bin/docker")
+    binary = os.path.join(tools, "debian-13/usr/bin/docker")
     with engine() as (socket, created):
         run([binary, "create", "--pull", "never", "--env-file", path, "x"], env={"DOCKER_HOST": socket})
     return dict(item.split("=", 1) for item in created[-1]["Env"])
@@ -139,7 +143,7 @@ def docker(tools, path):
 
 def compose_create(tools, path):
     from engine import engine
-    binary = os.path.join(tools, "docker/usr/libexec/docker/cli-plugins/docker-compose")
+    binary = os.path.join(tools, "debian-13/usr/libexec/docker/cli-plugins/docker-compose")
     with engine() as (socket, created), tempfile.TemporaryDirectory() as folder:
         with open(folder + "/compose.yaml", "w") as out:
             out.write("name: p\nservices:\n  s:\n    image: x\n    env_file:\n      - " + json.dumps(path) + "\n")
@@ -149,7 +153,12 @@ def compose_create(tools, path):
 
 def gh(_tools, path):
     from github import set_secrets
-    return set_secrets(path)
+    return set_secrets("/usr/bin/gh", path)
+
+
+def gh_13(tools, path):
+    from github import set_secrets
+    return set_secrets(os.path.join(tools, "debian-13/usr/bin/gh"), path)
 
 
 def urls(_tools, path):
@@ -169,8 +178,8 @@ def urls(_tools, path):
 
 KINDS = {
     "python-dotenv": python_dotenv, "django-environ": django_environ, "bash": shell("bash"), "dash": shell("dash"),
-    "uv": uv, "node": node, "systemd": systemd, "compose": compose, "compose-create": compose_create,
-    "docker": docker, "gh": gh, "github-env": github_env, "urls": urls,
+    "uv": uv, "node": node("bin/node"), "node-newer": node("python/bin/node"), "systemd": systemd, "compose": compose, "compose-create": compose_create,
+    "docker": docker, "gh": gh, "gh-13": gh_13, "github-env": github_env, "urls": urls,
 }
 
 

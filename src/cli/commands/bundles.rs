@@ -2,7 +2,7 @@
 
 use crate::bundle::{Bundle, BundleName};
 use crate::cli::failure::Failure;
-use crate::cli::report::meant;
+use crate::name::nearest;
 use crate::render::{self, Assignment, Unrenderable};
 use crate::schema::{Dialect, Schema};
 use crate::secret::SecretText;
@@ -23,7 +23,7 @@ pub(super) fn build(schema: &Schema, document: &Document, name: BundleName) -> R
 fn unknown(name: &BundleName, known: &[BundleName]) -> Failure {
     let failure = Failure::new(format_args!("the schema has no target {name}"));
     let names: Vec<String> = known.iter().map(ToString::to_string).collect();
-    match meant(&name.to_string(), names.iter().map(String::as_str)) {
+    match nearest(&name.to_string(), names.iter().map(String::as_str)) {
         Some(other) => failure.hint(format_args!("did you mean {other}?")),
         None => failure.hint(format_args!("there are: {}", names.join(", "))),
     }

@@ -6,7 +6,7 @@ use crate::cli::args::DryRunArg;
 use crate::cli::commands::set::refuse_undeclared;
 use crate::cli::context::{Context, secret_name};
 use crate::cli::failure::Failure;
-use crate::cli::report::{change_word, say_committed};
+use crate::cli::report::finish;
 use crate::name::SecretName;
 use crate::schema::{self, Schema};
 use crate::store::{Document, Origin};
@@ -45,15 +45,7 @@ pub(crate) fn run(args: &GenerateArgs, context: &mut Context) -> Result<(), Fail
         let value = schema::generate(&name, entry, context.random.as_mut()).map_err(Failure::new)?;
         edit.set(name, value);
     }
-    if args.dry_run.dry_run {
-        for (name, change) in edit.preview() {
-            context.ui.say(&format!("{name} would be {}", change_word(change)));
-        }
-        return Ok(());
-    }
-    let committed = edit.commit(&context.disk, &context.author(), context.settings.patience)?;
-    say_committed(context, &committed);
-    Ok(())
+    finish(edit, args.dry_run.dry_run, context)
 }
 
 fn named(args: &GenerateArgs, schema: &Schema, document: &Document) -> Result<Vec<SecretName>, Failure> {

@@ -5,7 +5,7 @@ use clap::Args;
 use crate::cli::args::command_line;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::cli::report::meant;
+use crate::name::nearest;
 
 /// Print a manual page
 ///
@@ -34,7 +34,7 @@ pub(crate) fn run(args: &ManArgs, context: &mut Context) -> Result<(), Failure> 
 
 fn unknown(name: &str, command: &clap::Command) -> Failure {
     let failure = Failure::usage("there is no such command");
-    match meant(name, command.get_subcommands().map(clap::Command::get_name)) {
+    match nearest(name, command.get_subcommands().map(clap::Command::get_name)) {
         Some(other) => failure.hint(format_args!("did you mean {other}?")),
         None => failure,
     }

@@ -6,7 +6,7 @@ use crate::bundle::BundleName;
 use crate::cli::args::{DryRunArg, YesArg};
 use crate::cli::context::{Context, secret_name};
 use crate::cli::failure::Failure;
-use crate::cli::report::{count, no_such_secret, say_committed};
+use crate::cli::report::{count, finish, no_such_secret};
 use crate::name::SecretName;
 use crate::schema::{Schema, Variable};
 use crate::store::Origin;
@@ -40,19 +40,12 @@ pub(crate) fn run(args: &RemoveArgs, context: &mut Context) -> Result<(), Failur
         }
         edit.remove(name);
     }
-    if args.dry_run.dry_run {
-        for (name, _) in edit.preview() {
-            context.ui.say(&format!("{name} would be removed"));
-        }
-        return Ok(());
-    }
     let question = format!("remove {}?", count(edit.preview().len(), "secret"));
-    if !args.yes.yes && !context.confirm(&question)? {
+    let dry_run = args.dry_run.dry_run;
+    if !dry_run && !args.yes.yes && !context.confirm(&question)? {
         return Err(Failure::new("nothing was removed"));
     }
-    let committed = edit.commit(&context.disk, &context.author(), context.settings.patience)?;
-    say_committed(context, &committed);
-    Ok(())
+    finish(edit, dry_run, context)
 }
 
 /// The variables whose templates name the secret, with their targets.

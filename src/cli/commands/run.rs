@@ -91,6 +91,7 @@ fn not_started(program: &OsStr, error: &io::Error) -> Failure {
                 .kind(Kind::NotStarted(126))
                 .hint("Linux allows 128 KiB a variable; hand larger values over in a file")
         }
-        _ => Failure::new(format_args!("{program}: cannot be started: {error}")).kind(Kind::NotStarted(126)),
+        _ => Failure::new(format_args!("{program}: cannot be started: {}", sys::describe(error)))
+            .kind(Kind::NotStarted(126)),
     }
 }

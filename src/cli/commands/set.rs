@@ -8,8 +8,8 @@ use clap::Args;
 use crate::cli::args::DryRunArg;
 use crate::cli::context::{Context, nobody_answered, secret_name};
 use crate::cli::failure::Failure;
-use crate::cli::report::{change_word, meant, say_committed};
-use crate::name::SecretName;
+use crate::cli::report::finish;
+use crate::name::{SecretName, nearest};
 use crate::schema::{Schema, Severity, ViolationKind, check_value};
 use crate::secret::{SecretText, SecretValue};
 use crate::store::Origin;
@@ -50,15 +50,7 @@ pub(crate) fn run(args: &SetArgs, context: &mut Context) -> Result<(), Failure> 
     }
     let mut edit = store.edit(Origin::Edit);
     edit.set(name, value);
-    if args.dry_run.dry_run {
-        for (name, change) in edit.preview() {
-            context.ui.say(&format!("{name} would be {}", change_word(change)));
-        }
-        return Ok(());
-    }
-    let committed = edit.commit(&context.disk, &context.author(), context.settings.patience)?;
-    say_committed(context, &committed);
-    Ok(())
+    finish(edit, args.dry_run.dry_run, context)
 }
 
 /// A typing mistake in a name must not become a secret that nothing reads.
@@ -67,7 +59,7 @@ pub(crate) fn refuse_undeclared(schema: &Schema, name: &SecretName, allowed: boo
         return Ok(());
     }
     let failure = Failure::new(format_args!("{name} is not declared in the schema"));
-    let failure = match meant(name.as_str(), schema.secrets.keys().map(SecretName::as_str)) {
+    let failure = match nearest(name.as_str(), schema.secrets.keys().map(SecretName::as_str)) {
         Some(other) => failure.hint(format_args!("did you mean {other}?")),
         None => failure,
     };

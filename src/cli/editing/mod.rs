@@ -4,6 +4,6 @@ mod buffer;
 mod program;
 mod scratch;
 
-pub(super) use buffer::{Buffer, Problem};
+pub(super) use buffer::{Buffer, Problem, line_of, line_starts};
 pub(super) use program::Program;
-pub(super) use scratch::{Scratch, sweep};
+pub(super) use scratch::{Leftover, Scratch};

@@ -123,9 +123,7 @@ impl Page<'_> {
         let text = item.unwrap_or(line).trim();
         let spot = if item.is_some() { Spot::Listed } else { Spot::Prose };
         match split(text) {
-            Some(Labelled { label, value }) if value.is_empty() => {
-                self.open_label(label, number, indent, spot)
-            }
+            Some(Labelled { label, value: "" }) => self.open_label(label, number, indent, spot),
             Some(Labelled { label, value }) => self.take(label, value, number, spot),
             None if item.is_none() => self.bold_line(text, number),
             None => self.open_label(text, number, indent, spot),

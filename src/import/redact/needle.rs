@@ -61,8 +61,10 @@ impl Needle {
         if after && is_base64(end) {
             end += 1;
         }
-        while end - start > 0 && bytes.get(end) == Some(&b'=') {
-            end += 1;
+        // Padding follows only where bits are left over; any other `=` belongs to the page.
+        let padding = bytes.iter().skip(end).take(2).take_while(|byte| **byte == b'=').count();
+        if after {
+            end += padding;
         }
         start..end
     }

@@ -74,11 +74,11 @@ fn templates_that_say_too_much_or_too_little_give_nothing() {
         ("{% if a.b %}{{ a.b }}{% endif %}", "y"),
         ("{{ a.b }}-{{ a.b }}", "x-y"),
         ("no reference", "no reference"),
-        ("{{ a.b", "{{ a.b"),
     ] {
-        assert!(compose::take_apart(template, value).is_none(), "{template}");
+        let template = Template::compile(template).unwrap();
+        assert!(compose::take_apart(&template, value).is_none(), "{value}");
     }
-    let twice = compose::take_apart("{{ a.b }}-{{ a.b }}", "x-x").unwrap();
+    let twice = compose::take_apart(&Template::compile("{{ a.b }}-{{ a.b }}").unwrap(), "x-x").unwrap();
     assert_eq!(twice.len(), 1);
 }
 

@@ -153,7 +153,7 @@ fn dates() {
         lines,
         [
             "Error a.a: expired on 2026-11-22 (luca-secrets set a.a, then move `expires` in the schema)",
-            "Error a.b: expired on 2026-11-23 (luca-secrets rotate a.b, then move `expires` in the schema)",
+            "Error a.b: expired on 2026-11-23 (luca-secrets set a.b, then move `expires` in the schema)",
             "Warning a.c: expires on 2026-11-24, in 1 day (luca-secrets set a.c, then move `expires` in the schema)",
             "Warning a.d: expires on 2026-12-23, in 30 days (luca-secrets set a.d, then move `expires` in the schema)",
         ]

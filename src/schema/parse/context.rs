@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::ops::Range;
 use std::path::Path;
 
+use crate::name::nearest;
 use crate::schema::model::Place;
 
 use super::SchemaError;
@@ -91,13 +92,7 @@ impl<'a> Context<'a> {
         if self.problems.borrow().len() > MOST_SUGGESTIONS {
             return None;
         }
-        let furthest = (wrong.len() / 3).max(1);
-        candidates
-            .filter(|candidate| candidate.len().abs_diff(wrong.len()) <= furthest)
-            .map(|candidate| (strsim::osa_distance(wrong, candidate), candidate))
-            .filter(|(distance, _)| *distance <= furthest)
-            .min()
-            .map(|(_, candidate)| format!("did you mean `{candidate}`?"))
+        nearest(wrong, candidates).map(|candidate| format!("did you mean `{candidate}`?"))
     }
 
     /// Complains about what is no TOML, once per line: what follows on the same line is mostly a consequence.

@@ -1,0 +1,77 @@
+//! The store and the tools of others: what age wrote opens here, and what is written here opens with age.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::harness::{IDENTITY, World};
+
+/// `age -d` on the world's store.
+fn decrypted(world: &World) -> String {
+    world.write("key.txt", IDENTITY);
+    let done =
+        Command::new("age").args(["-d", "-i", "key.txt", "secrets.enc"]).current_dir(world.folder()).output();
+    let done = done.expect("age is installed by tests/run");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8(done.stdout).unwrap()
+}
+
+/// `age` in the place of the world's store, with the options given.
+fn encrypt(world: &World, options: &[&str], document: &str) {
+    let recipient = document.split("key = \"").nth(1).unwrap().split('"').next().unwrap();
+    let mut age = Command::new("age")
+        .args(options)
+        .args(["-r", recipient, "-o"])
+        .arg(world.path("secrets.enc"))
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("age is installed by tests/run");
+    age.stdin.take().unwrap().write_all(document.as_bytes()).unwrap();
+    assert!(age.wait().unwrap().success());
+}
+
+#[test]
+#[ignore = "needs age; run tests/run"]
+fn age_opens_what_is_written_here() {
+    let world = World::filled();
+    let document = decrypted(&world);
+    assert!(
+        document.contains("\n[secrets.database]\npassword = \"correct horse battery\"\nport = \"5432\"\n")
+    );
+    let table: toml::Table = toml::from_str(&document).unwrap();
+    assert_eq!(table["store"]["generation"].as_integer(), Some(3));
+    assert_eq!(table["versions"]["database.port"]["origin"].as_str(), Some("edit"));
+}
+
+#[test]
+#[ignore = "needs age; run tests/run"]
+fn what_age_wrote_opens_here_and_counts_on() {
+    for options in [vec!["-a"], vec![]] {
+        let world = World::filled();
+        let by_hand = "# by hand\n  \"port\"   =   '6543'  # not the usual one\n";
+        let document = decrypted(&world).replace("port = \"5432\"\n", by_hand);
+        encrypt(&world, &options, &document);
+        world.run(&["get", "database.port"]).gives(0, "6543", "");
+        world.run(&["set", "-q", "database.password"]).stdin("another battery").success();
+        let document = decrypted(&world);
+        assert!(document.contains(by_hand), "comments and spelling survive");
+        assert!(document.contains("generation = 4\n"));
+        assert!(
+            std::fs::read(world.path("secrets.enc"))
+                .unwrap()
+                .starts_with(b"-----BEGIN AGE ENCRYPTED FILE-----")
+        );
+    }
+}
+
+#[test]
+#[ignore = "needs age; run tests/run"]
+fn age_opens_the_demo() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let done = Command::new("age")
+        .args(["-d", "-i", "tests/demo/identity.txt", "secrets.enc"])
+        .current_dir(root)
+        .output()
+        .expect("age is installed by tests/run");
+    assert!(String::from_utf8(done.stdout).unwrap().contains("[secrets.database]\n"));
+}
