@@ -11,6 +11,9 @@ use crate::schema::{Dialect, Reader, RenderProblem, Schema, Variable, ViolationK
 use crate::secret::SecretValue;
 use crate::store::Document;
 
+/// From how many variables a thread costs less than it saves.
+const WORTH_A_THREAD: usize = 2_000;
+
 /// Which target's set of values.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum BundleName {
@@ -107,29 +110,59 @@ impl Bundle {
             }
         }
         .ok_or_else(|| vec![BundleError::Unknown(name.clone())])?;
-        let gatherer = Gatherer { schema, document, seen: RefCell::default() };
+        let (first, second) = declared.split_at(declared.len() / 2);
+        let gathered = if declared.len() < WORTH_A_THREAD {
+            vec![gather(schema, document, declared)]
+        } else {
+            std::thread::scope(|scope| {
+                let second = scope.spawn(|| gather(schema, document, second));
+                let first = gather(schema, document, first);
+                vec![first, second.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))]
+            })
+        };
         let mut bundle =
             Self { name, dialect, variables: Vec::with_capacity(declared.len()), left_out: Vec::new() };
         let mut errors = Vec::new();
-        for variable in declared {
-            match gatherer.value(variable) {
-                Ok(value) => bundle.variables.push(BundleVariable {
-                    name: variable.name.clone(),
-                    value,
-                    read_by: variable.read_by.clone(),
-                    secret: gatherer.is_secret(variable),
-                }),
-                Err(Obstacle::Optional(secret)) => bundle.left_out.push((variable.name.clone(), secret)),
-                Err(Obstacle::Error(error)) => errors.push(error),
-            }
+        let mut violations = BTreeMap::new();
+        for part in gathered {
+            bundle.variables.extend(part.variables);
+            bundle.left_out.extend(part.left_out);
+            errors.extend(part.errors);
+            violations.extend(part.violations);
         }
-        let violations = gatherer.seen.into_inner().into_iter();
-        let violations = violations.flat_map(|(name, kinds)| {
+        errors.extend(violations.into_iter().flat_map(|(name, kinds)| {
             kinds.into_iter().map(move |kind| BundleError::Violation(name.clone(), kind))
-        });
-        errors.extend(violations);
+        }));
         if errors.is_empty() { Ok(bundle) } else { Err(errors) }
     }
+}
+
+/// What came of some of a target's variables.
+#[derive(Default)]
+struct Gathered {
+    variables: Vec<BundleVariable>,
+    left_out: Vec<(VariableName, SecretName)>,
+    errors: Vec<BundleError>,
+    violations: BTreeMap<SecretName, Vec<ViolationKind>>,
+}
+
+fn gather(schema: &Schema, document: &Document, declared: &[Variable]) -> Gathered {
+    let gatherer = Gatherer { schema, document, seen: RefCell::default() };
+    let mut outcome = Gathered { variables: Vec::with_capacity(declared.len()), ..Gathered::default() };
+    for variable in declared {
+        match gatherer.value(variable) {
+            Ok(value) => outcome.variables.push(BundleVariable {
+                name: variable.name.clone(),
+                value,
+                read_by: variable.read_by.clone(),
+                secret: gatherer.is_secret(variable),
+            }),
+            Err(Obstacle::Optional(secret)) => outcome.left_out.push((variable.name.clone(), secret)),
+            Err(Obstacle::Error(error)) => outcome.errors.push(error),
+        }
+    }
+    outcome.violations = gatherer.seen.into_inner();
+    outcome
 }
 
 enum Obstacle {

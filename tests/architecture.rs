@@ -216,3 +216,33 @@ fn the_top_level_holds_only_what_was_agreed() {
         assert!(name.starts_with('.') || allowed.contains(&name.as_str()), "{name}");
     }
 }
+
+/// The files that may start a thread or wait in one, each for the reason given.
+const THREADS: &[(&str, &str)] = &[
+    ("src/bundle.rs", "gathers large targets in two halves"),
+    ("src/cli/context.rs", "opens the store beside a large schema"),
+    ("src/render/file.rs", "reads large files back by two halves of the models"),
+    ("src/sys/", "waits for an editor and for locks"),
+];
+
+#[test]
+fn threads_start_only_where_listed() {
+    for (path, source) in sources() {
+        let listed = THREADS.iter().any(|(allowed, _)| path.to_str().unwrap().starts_with(allowed));
+        assert!(listed || !product(&source).contains("thread::"), "{}", path.display());
+    }
+}
+
+#[test]
+fn no_async_runtime_is_linked() {
+    let tree = std::process::Command::new(env!("CARGO"))
+        .args(["tree", "--offline", "--locked", "--edges", "normal", "--prefix", "none"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    for line in String::from_utf8(tree.stdout).unwrap().lines() {
+        let name = line.split(' ').next().unwrap();
+        assert!(!["tokio", "async-std", "smol", "async-global-executor"].contains(&name), "{line}");
+    }
+}

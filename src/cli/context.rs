@@ -49,10 +49,14 @@ impl Context {
             let schema = schema::parse(&files).map_err(LoadError::Invalid)?;
             return Ok((schema, self.unlock()));
         }
+        let identities = self.identities();
+        let sealed = Store::at(self.settings.store.clone()).read(&self.disk);
         std::thread::scope(|scope| {
-            let parsing = scope.spawn(|| schema::parse(&files));
-            let store = self.unlock();
-            let schema = parsing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            // The store goes to the thread and not the schema: the C library makes many small allocations, of which a
+            // schema is made, cheap on the first thread only.
+            let opening = scope.spawn(|| Ok(sealed?.open(identities?)?));
+            let schema = schema::parse(&files);
+            let store = opening.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             Ok((schema.map_err(LoadError::Invalid)?, store))
         })
     }

@@ -202,7 +202,12 @@ impl<'a> Cursor<'a> {
             self.take("export".len());
             self.take_while(blank);
         }
-        let name = self.take_while(|c| c.is_ascii_alphanumeric() || c == '_' || head.marks.contains(c));
+        let in_name =
+            |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || head.marks.as_bytes().contains(&byte);
+        let end = self.rest.bytes().position(|byte| !in_name(byte)).unwrap_or(self.rest.len());
+        // No line ends in a name, so there is no line to count.
+        let (name, rest) = self.rest.split_at(end);
+        self.rest = rest;
         if head.spaces {
             self.take_while(blank);
         }

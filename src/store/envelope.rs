@@ -141,3 +141,28 @@ fn header_error(error: &age::DecryptError) -> EnvelopeError {
         _ => EnvelopeError::Damaged,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes that sealing adds, armor apart: a header, and 16 for every 64 KiB.
+    fn overhead(secrets: usize) -> usize {
+        let mut text = SecretText::default();
+        for number in 0..secrets {
+            text.push_str(&format!("key_{number} = \"value {number}\"\n"));
+        }
+        let recipient = Identity::generate().recipient();
+        let binary = armor::decode(&seal(&text, &[&recipient]).unwrap()).unwrap();
+        let headers = binary.windows(22).filter(|window| window == b"age-encryption.org/v1\n").count();
+        assert_eq!(headers, 1);
+        binary.len() - text.len() - 16 * text.len().div_ceil(64 * 1024)
+    }
+
+    #[test]
+    fn no_secret_has_cryptography_of_its_own() {
+        // age adds a stanza of random length to every header.
+        let (few, many) = (overhead(20), overhead(20_000));
+        assert!(few < 1000 && many < 1000, "{few} {many}");
+    }
+}

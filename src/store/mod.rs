@@ -26,6 +26,6 @@ pub use error::StoreError;
 pub use identity::{Identity, IdentityError};
 pub use outline::{DocumentError, DocumentProblem};
 pub use parts::Recipient;
-pub use state::{SIZE_LIMIT, Store, Unlocked};
+pub use state::{SIZE_LIMIT, Sealed, Store, Unlocked};
 pub use toml_text::push_toml_string;
 pub use version::{Origin, Version};

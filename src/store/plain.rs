@@ -76,3 +76,99 @@ fn inline_table(scanner: &mut Scanner<'_>) -> Option<()> {
     }
     scanner.eat(b'}').then_some(())
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Lines that make up documents, good and bad.
+    const LINES: &[&str] = &[
+        "",
+        "# a comment",
+        "  # ünd \t",
+        "[secrets]",
+        "[secrets.a]",
+        "[[recipients]]",
+        "[versions]",
+        "[ secrets.a ]",
+        "[secrets.\"b\"]",
+        "[a",
+        "[[a]",
+        "[a]]",
+        "x = 1",
+        "x=1 # c",
+        "y = \"v\"",
+        r#"y = "v\n\u00e9""#,
+        r#"y = "v\q""#,
+        r"z = 'v\'",
+        "z = '''",
+        "v'''",
+        "it's",
+        "'''",
+        "b.c = 1",
+        "x = 01",
+        "x = -0",
+        "x = 2026-01-02T03:04:05Z",
+        "x = 2026-01-02",
+        "x = 12:00:00",
+        "x = tru",
+        "\"a.b\" = { since = 2026-01-02T03:04:05Z, origin = \"edit\" }",
+        "k = {}",
+        "k = { a = 1 } # c",
+        "k = { a = 1, }",
+        "k = [1]",
+        "x = \"",
+        "\"\" = 1",
+        "x = 1 y = 2",
+        "x =",
+        "= 1",
+        "\u{b}",
+        "x = 1\r",
+        "\"\"\"",
+        "x = \"\"\"a\"\"\"",
+        "x = ''",
+        "x = \"\"",
+        "ключ = 1",
+        "x = \"ключ\"",
+        "x = \"\u{7f}\"",
+    ];
+
+    /// Everything that an outline says, with the leaves of inline tables by their lines only.
+    fn described(outline: &Outline<'_>) -> Vec<String> {
+        let mut lines: Vec<String> = Vec::new();
+        for table in &outline.tables {
+            lines.push(format!("{:?} {} {}", table.path, table.start, table.is_array));
+        }
+        for leaf in &outline.leaves {
+            if leaf.nested {
+                let key = format!("{} {} {}", leaf.table, leaf.start, leaf.keys[0]);
+                if lines.last() != Some(&key) {
+                    lines.push(key);
+                }
+            } else {
+                lines.push(format!("{} {:?} {:?} {:?}", leaf.table, leaf.start, leaf.value, leaf.encoding));
+                lines.extend(leaf.keys.iter().map(ToString::to_string));
+            }
+        }
+        lines
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+        #[test]
+        fn says_what_the_toml_parser_says_or_nothing(
+            lines in prop::collection::vec(prop::sample::select(LINES), 0..6),
+            ends in any::<bool>(),
+        ) {
+            let text = lines.join("\n") + if ends { "\n" } else { "" };
+            if let Some(plain) = read(&text, &[], true) {
+                let any = Outline::read_any(&text, &[]);
+                prop_assert!(any.is_ok(), "{:?}: {:?}", text, any.err());
+                let any = any.ok().map(|any| described(&any));
+                prop_assert_eq!(Some(described(&plain)), any, "{:?}", text);
+            }
+        }
+    }
+}

@@ -16,6 +16,10 @@ pub(super) type Changes = BTreeMap<SecretName, Option<SecretValue>>;
 /// What turns `base` into `other`.
 pub(super) fn differences(base: &Document, other: &Document) -> Changes {
     let mut changes = Changes::new();
+    // Where nobody else wrote, both are the same document.
+    if std::ptr::eq(base, other) {
+        return changes;
+    }
     for name in other.names() {
         let same_spelling =
             base.spelling(name).is_some_and(|spelling| other.spelling(name) == Some(spelling));
@@ -160,7 +164,7 @@ pub(super) fn lines_inside_values(text: &str) -> BTreeSet<usize> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::document::check_secrets_text;
+    use super::super::entries::check_secrets_text;
     use super::*;
 
     fn line() -> impl Strategy<Value = String> {

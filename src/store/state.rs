@@ -36,9 +36,13 @@ impl Store {
 
     /// Reads and opens the store.
     pub fn unlock(self, disk: &Disk, identities: Vec<Identity>) -> Result<Unlocked, StoreError> {
-        let sealed = read(disk, &self.path)?;
-        let document = open(&self.path, &sealed, &identities)?;
-        Ok(Unlocked { path: self.path, sealed, identities, document })
+        self.read(disk)?.open(identities)
+    }
+
+    /// Reads the store without opening it, so that this can be done elsewhere.
+    pub fn read(self, disk: &Disk) -> Result<Sealed, StoreError> {
+        let bytes = read(disk, &self.path)?;
+        Ok(Sealed { path: self.path, bytes })
     }
 
     /// Makes a new store without secrets for one first recipient. Never overwrites a file.
@@ -57,6 +61,20 @@ impl Store {
         let sealed = envelope::seal(&text, &[&recipients[0].key])
             .map_err(|error| StoreError::Envelope(self.path.clone(), error))?;
         Ok(disk.create_new(&self.path, &sealed, 0o600)?)
+    }
+}
+
+/// An encrypted file that was read and that nobody has opened.
+pub struct Sealed {
+    path: PathBuf,
+    bytes: Vec<u8>,
+}
+
+impl Sealed {
+    /// Opens the store.
+    pub fn open(self, identities: Vec<Identity>) -> Result<Unlocked, StoreError> {
+        let document = open(&self.path, &self.bytes, &identities)?;
+        Ok(Unlocked { path: self.path, sealed: self.bytes, identities, document })
     }
 }
 

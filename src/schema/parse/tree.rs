@@ -18,7 +18,7 @@ const NEAR: usize = 64;
 const SECRETS: &str = "secrets";
 
 /// Tables with more entries are looked through for repeated keys with a set.
-const MANY: usize = 16;
+const MANY: usize = 32;
 
 /// A key and where it stands.
 #[derive(Debug, Clone)]
@@ -307,6 +307,72 @@ fn inline_table<'i>(text: &'i str, scanner: &mut Scanner<'i>) -> Option<Table<'i
         scanner.skip_blanks();
         if !scanner.eat(b',') {
             return scanner.eat(b'}').then_some(table);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use proptest::prelude::*;
+
+    use crate::schema::parse::{parse_plain, parse_thoroughly};
+
+    /// Lines that make up schemas, good and bad.
+    const LINES: &[&str] = &[
+        "",
+        "# comment",
+        "[secrets.a]",
+        "[secrets.a.x]",
+        "[secrets.a.y]",
+        "[secrets.b.x]",
+        "[secrets.b]",
+        "[secrets]",
+        "title = \"T\"",
+        "type = \"port\"",
+        "type = 'token'",
+        "min-length = 3",
+        "required = false",
+        r#"pattern = "a\\d""#,
+        "one-of = [\"a\",",
+        "  'b', # c",
+        "]",
+        "one-of = ['a']",
+        "generate = true",
+        "generate = { length = 20, prefix = \"p\" }",
+        "rotate = { every = '90d' }",
+        "expires = 2027-01-31",
+        "docs = \"https://example.com\"",
+        "[env-file.e]\npath = \"p\"\n[env-file.e.variables]",
+        "[env-file.e]",
+        "path = \"p\"",
+        "[env-file.e.variables]",
+        "A = \"{{ a.x }}\"",
+        "B = '{{ a.y }}-1'",
+        "C = { value = \"{{ b.x }}\", read-by = \"flower\" }",
+        "mode = \"0640\"",
+        "[github.g]\nrepository = \"o/r\"\n[github.g.secrets]",
+        "[[secrets.a]]",
+        "[secrets.a.x.generate]",
+        "length = 9",
+        "x = { type = \"url\" }",
+        "y.type = 'url'",
+    ];
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+        #[test]
+        fn the_short_way_says_what_the_thorough_one_says_or_nothing(
+            lines in prop::collection::vec(prop::sample::select(LINES), 0..10),
+        ) {
+            let files = [(PathBuf::from("s.toml"), lines.join("\n"))];
+            if let Some(short) = parse_plain(&files) {
+                let thorough = parse_thoroughly(&files);
+                prop_assert!(thorough.is_ok(), "{:?}: {:?}", files[0].1, thorough.err());
+                let thorough = thorough.ok().map(|schema| format!("{schema:?}"));
+                prop_assert_eq!(Some(format!("{short:?}")), thorough, "{}", files[0].1);
+            }
         }
     }
 }
