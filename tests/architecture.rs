@@ -221,7 +221,7 @@ fn the_top_level_holds_only_what_was_agreed() {
 const THREADS: &[(&str, &str)] = &[
     ("src/bundle.rs", "gathers large targets in two halves"),
     ("src/cli/context.rs", "opens the store beside a large schema"),
-    ("src/render/mod.rs", "reads large files back by two halves of the models"),
+    ("src/render/file.rs", "reads large files back by two halves of the models"),
     ("src/sys/", "waits for an editor and for locks"),
 ];
 
