@@ -247,42 +247,40 @@ fn is_number(text: &str) -> bool {
         && (!digits.starts_with('0') || text == "0")
 }
 
-/// `2026-01-02` or `2026-01-02T03:04:05.6Z`, on a day that there is. Leap seconds are left to others.
+/// `2026-01-02` or `2026-01-02T03:04:05.6Z`, by form; whether there is such a day is asked elsewhere.
 fn is_moment(text: &str) -> bool {
-    let Some((moment, rest)) = text.split_at_checked(19) else { return is_day(text) };
-    let fraction = rest.strip_suffix('Z').and_then(|rest| rest.strip_prefix('.'));
-    let has_fraction = fraction.is_some_and(|digits| digits.len() <= 9 && number(digits).is_some());
-    let is_time = |time: &str| match time.as_bytes() {
-        [b'T', _, _, b':', _, _, b':', _, _] => [(1, 23), (4, 59), (7, 59)]
-            .iter()
-            .all(|(at, most)| time.get(*at..at + 2).and_then(number).is_some_and(|found| found <= *most)),
-        _ => false,
+    let fits = |text: &str, form: &str| {
+        text.len() == form.len()
+            && text.bytes().zip(form.bytes()).all(|(byte, form)| match form {
+                b'0' => byte.is_ascii_digit(),
+                _ => byte == form,
+            })
     };
-    let (day, time) = moment.split_at_checked(10).unwrap_or_default();
-    is_day(day) && is_time(time) && (rest == "Z" || has_fraction)
+    match text.split_at_checked(19) {
+        None => fits(text, "0000-00-00") && is_in_calendar(text),
+        Some((moment, rest)) => {
+            let fraction = rest.strip_suffix('Z').and_then(|rest| rest.strip_prefix('.'));
+            let has_fraction = fraction.is_some_and(|digits| {
+                (1..=9).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit())
+            });
+            fits(moment, "0000-00-00T00:00:00") && is_in_calendar(moment) && (rest == "Z" || has_fraction)
+        }
+    }
 }
 
-fn is_day(text: &str) -> bool {
-    let ([_, _, _, _, b'-', _, _, b'-', _, _], Some(year), Some(month), Some(day)) = (
-        text.as_bytes(),
-        text.get(..4).and_then(number),
-        text.get(5..7).and_then(number),
-        text.get(8..).and_then(number),
-    ) else {
-        return false;
+/// Whether the digits of a moment are those of a day and a time; a leap day is left to the thorough way.
+fn is_in_calendar(moment: &str) -> bool {
+    let last_day = match &moment[5..7] {
+        "02" => "28",
+        "04" | "06" | "09" | "11" => "30",
+        _ => "31",
     };
-    let is_leap_year = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let days = match month {
-        2 => 28 + u32::from(is_leap_year),
-        4 | 6 | 9 | 11 => 30,
-        1..=12 => 31,
-        _ => 0,
+    let within = |at: usize, least: &str, most: &str| {
+        moment.get(at..at + 2).is_none_or(|digits| (least..=most).contains(&digits))
     };
-    (1..=days).contains(&day)
-}
-
-/// A number made of nothing but digits, at least one.
-fn number(digits: &str) -> Option<u32> {
-    let is_plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    digits.parse().ok().filter(|_| is_plain)
+    within(5, "01", "12")
+        && within(8, "01", last_day)
+        && within(11, "00", "23")
+        && within(14, "00", "59")
+        && within(17, "00", "59")
 }

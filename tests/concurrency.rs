@@ -86,6 +86,32 @@ fn fifty_writers_of_one_secret_win_or_are_told() {
     assert!(leftovers(&world).is_empty());
 }
 
+#[test]
+fn of_many_inits_at_once_one_makes_the_store_and_none_breaks_it() {
+    let world = World::empty();
+    let children: Vec<Child> = (0..20)
+        .map(|_| world.spawn(&["init"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+        .collect();
+    let mut successes = 0;
+    for child in children {
+        let done = child.wait_with_output().unwrap();
+        let stderr = String::from_utf8(done.stderr).unwrap();
+        if done.status.success() {
+            successes += 1;
+        } else {
+            assert!(done.status.code() == Some(1) && stderr.contains("exists already"), "{stderr}");
+        }
+    }
+    // Where each found a part of what others had made, nobody is left who made the last part: one more call does.
+    if successes == 0 {
+        world.run(&["init", "-q"]).success();
+    }
+    assert!(successes <= 1, "{successes}");
+    world.run(&["set", "-q", "database.port"]).stdin("5432").success();
+    world.run(&["get", "database.port"]).gives(0, "5432", "");
+    assert!(leftovers(&world).is_empty());
+}
+
 /// A lock on the folder, held by this process.
 fn lock(folder: &Path) -> std::fs::File {
     let file = std::fs::File::open(folder).unwrap();

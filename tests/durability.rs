@@ -33,7 +33,7 @@ fn nothing(_: &World) {}
 /// An editor that changes the port.
 fn editor(world: &World) {
     let path = world.home().join("editor");
-    let script = "#!/bin/sh\nfor file; do :; done\nexec /bin/sed -i s/5432/6432/ \"$file\"\n";
+    let script = "#!/bin/sh\n[ \"$1\" = --version ] && exit\nfor file; do :; done\nexec /bin/sed -i s/5432/6432/ \"$file\"\n";
     std::fs::write(&path, script).unwrap();
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700)).unwrap();
 }

@@ -11,13 +11,16 @@ use crate::name::SecretName;
 use crate::secret::{SecretText, SecretValue};
 use crate::sys::{Disk, FolderLock};
 
-use super::document::{Document, Header, Origin, check_secrets_text};
+use super::document::Document;
+use super::entries::check_secrets_text;
 use super::envelope;
 use super::error::StoreError;
 use super::merge::{Merged, merge};
 use super::outline::DocumentError;
+use super::parts::Header;
 use super::splice::{Changes, apply, differences, lines_inside_values};
 use super::state::{Unlocked, open, read};
+use super::version::Origin;
 
 /// Who writes, and when.
 #[derive(Debug, Clone)]

@@ -14,6 +14,12 @@ use crate::secret::SecretText;
 use super::armor;
 use super::identity::Identity;
 
+/// What an armored age file starts with.
+const ARMOR: &[u8] = b"-----BEGIN AGE ENCRYPTED FILE-----";
+
+/// What an age file without armor starts with, any version.
+const BINARY: &[u8] = b"age-encryption.org/v";
+
 /// Why a file could not be opened or sealed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EnvelopeError {
@@ -54,6 +60,9 @@ impl std::error::Error for EnvelopeError {}
 
 /// Opens a file. Every byte is authenticated before the first is given out.
 pub(super) fn open(sealed: &[u8], identities: &[Identity]) -> Result<SecretText, EnvelopeError> {
+    // As the age specification allows, and Go's age does.
+    let trimmed = sealed.trim_ascii_start();
+    let sealed = if trimmed.starts_with(ARMOR) { trimmed } else { sealed };
     refuse_foreign(sealed)?;
     match armor::decode(sealed) {
         Some(binary) => decrypt(binary.as_slice(), sealed.len(), identities),
@@ -109,15 +118,19 @@ fn refuse_foreign(sealed: &[u8]) -> Result<(), EnvelopeError> {
         return Err(EnvelopeError::Empty);
     }
     // No armor holds the sign, and looking for one byte costs next to nothing.
-    if !sealed.contains(&MARKER[0]) {
-        return Ok(());
-    }
-    let marked = sealed.starts_with(MARKER)
-        || sealed.windows(MARKER.len() + 1).any(|window| window[0] == b'\n' && &window[1..] == MARKER);
-    if marked {
+    let may_be_marked = sealed.contains(&MARKER[0]);
+    let is_marked = || {
+        sealed.starts_with(MARKER)
+            || sealed.windows(MARKER.len() + 1).any(|window| window[0] == b'\n' && &window[1..] == MARKER)
+    };
+    if may_be_marked && is_marked() {
         return Err(EnvelopeError::ConflictMarkers);
     }
-    Ok(())
+    if [ARMOR, BINARY].iter().any(|magic| sealed.starts_with(magic)) {
+        return Ok(());
+    }
+    let is_cut_short = [ARMOR, BINARY].iter().any(|magic| magic.starts_with(sealed));
+    Err(if is_cut_short { EnvelopeError::Damaged } else { EnvelopeError::NotAge })
 }
 
 fn header_error(error: &age::DecryptError) -> EnvelopeError {

@@ -1,10 +1,12 @@
 //! The outline of a document in the form that this program writes, without the detours of a whole TOML parser.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use crate::lines::{Line, Scanner};
 
 use super::outline::{Keys, Leaf, Outline, Table};
+use super::version::is_usual_version;
 
 /// Reads a document; `None` where anything in it has another form, valid or not. Without `versions`, theirs are
 /// checked and passed over: they are as many as the secrets, and reading values needs none.
@@ -13,6 +15,7 @@ pub(super) fn read<'t>(text: &'t str, root: &[&str], versions: bool) -> Option<O
     let mut outline = Outline::empty(root);
     let mut among_secrets = root == ["secrets"];
     let mut is_kept = true;
+    let mut passed_over = HashSet::new();
     loop {
         match scanner.line()? {
             Line::End => return Some(outline),
@@ -37,6 +40,9 @@ pub(super) fn read<'t>(text: &'t str, root: &[&str], versions: bool) -> Option<O
                 let value = start..scanner.at();
                 scanner.end_line()?;
                 if !is_kept {
+                    if !is_usual_version(&text[value]) || !passed_over.insert(key.text) {
+                        return None;
+                    }
                     continue;
                 }
                 let table = outline.tables.len() - 1;

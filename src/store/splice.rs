@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::name::SecretName;
 use crate::secret::{SecretText, SecretValue};
 
-use super::document::{Document, end_of_line, start_of_line};
+use super::document::Document;
 use super::outline::{DocumentError, Leaf, Outline, Range};
+use super::parts::{end_of_line, start_of_line};
 use super::toml_text::push_toml_string;
 
 /// New values by name; `None` removes the secret.
@@ -163,7 +164,7 @@ pub(super) fn lines_inside_values(text: &str) -> BTreeSet<usize> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::document::check_secrets_text;
+    use super::super::entries::check_secrets_text;
     use super::*;
 
     fn line() -> impl Strategy<Value = String> {

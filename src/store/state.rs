@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use crate::secret::hex;
 use crate::sys::{Disk, Random};
 
-use super::document::{Document, Header, Recipient};
+use super::document::Document;
 use super::edit::Author;
 use super::envelope;
 use super::error::StoreError;
 use super::identity::Identity;
+use super::parts::{Header, Recipient};
 
 /// Largest store that is read, in bytes: far beyond any team's secrets, far below what would hurt a machine.
 pub const SIZE_LIMIT: u64 = 64 * 1024 * 1024;

@@ -5,12 +5,11 @@
 
 use std::collections::HashSet;
 
-use jiff::Timestamp;
-
 use crate::secret::SecretText;
 
-use super::document::{section, start_of_line};
 use super::outline::{DocumentError, DocumentProblem, Outline, error_at};
+use super::parts::{section, start_of_line};
+use super::version::is_usual_version;
 
 /// Refuses a document that is no TOML outside its secrets.
 pub(super) fn refuse_what_toml_refuses(text: &str, outline: &Outline) -> Result<(), DocumentError> {
@@ -55,17 +54,4 @@ fn has_usual_versions(text: &str, outline: &Outline) -> bool {
                 && is_usual_version(&text[leaf.value.clone()])
                 && names.insert(&leaf.keys[0])
         })
-}
-
-/// `{ since = 2026-11-23T12:00:00Z, origin = "edit" }`.
-fn is_usual_version(raw: &str) -> bool {
-    let parts = raw.strip_prefix("{ since = ").and_then(|rest| rest.split_once(", origin = \""));
-    let Some((since, origin)) = parts else { return false };
-    let word = origin.strip_suffix("\" }");
-    is_usual_time(since) && word.is_some_and(|word| word.bytes().all(|byte| byte.is_ascii_lowercase()))
-}
-
-/// A moment as this program writes it, `2026-11-23T12:00:00Z`.
-fn is_usual_time(raw: &str) -> bool {
-    raw.len() == 20 && raw.as_bytes()[4] == b'-' && raw.parse::<Timestamp>().is_ok()
 }
