@@ -5,6 +5,7 @@
 //! [[recipients]]       # name, key, since
 //! [secrets]            # what `edit` shows: [secrets.group] tables, the writer's comments and order kept
 //! [versions]           # "group.key" = { since, origin }
+//! [conflicts]          # what two branches changed in different ways
 //! ```
 //! Parts that this version does not know are carried along as they are.
 
@@ -15,6 +16,7 @@ use jiff::Timestamp;
 use crate::name::SecretName;
 use crate::secret::{FingerprintKey, SecretText, SecretValue};
 
+use super::conflict::{self, Conflicts};
 use super::outline::{DocumentError, DocumentProblem, Leaf, Outline, Range, Table, error_at};
 use super::strict::refuse_what_toml_refuses;
 use super::toml_text::{ScalarProblem, decode_scalar, push_toml_string};
@@ -93,6 +95,8 @@ pub struct Document {
     regions: Vec<Range>,
     /// The line of each secret's version, sorted by name.
     versions: HashMap<String, Range>,
+    /// What the other side of a merge has, where it is not decided yet.
+    pub(super) conflicts: Conflicts,
     /// Tables that this program does not know.
     foreign: Vec<Range>,
 }
@@ -107,9 +111,10 @@ impl Document {
         let entries = entries(plain, &outline)?;
         let sorted = sort(plain, &entries)?;
         refuse_what_toml_refuses(plain, &outline)?;
+        let conflicts = conflict::read(plain, &outline)?;
         let versions = versions(plain, &outline);
         let (regions, foreign) = regions(plain, &outline.tables);
-        Ok(Self { text, header, recipients, entries, sorted, regions, versions, foreign })
+        Ok(Self { text, header, recipients, entries, sorted, regions, versions, conflicts, foreign })
     }
 
     /// Makes the text of a document.
@@ -472,7 +477,7 @@ fn regions(text: &str, tables: &[Table]) -> (Vec<Range>, Vec<Range>) {
                     _ => secrets.push(start..end),
                 }
             }
-            "store" | "recipients" | "versions" => {}
+            "store" | "recipients" | "versions" | "conflicts" => {}
             _ => foreign.push(start..end),
         }
     }

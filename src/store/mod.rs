@@ -3,6 +3,7 @@
 mod toml_text;
 mod outline;
 mod strict;
+mod conflict;
 mod document;
 mod splice;
 mod merge;
@@ -12,13 +13,19 @@ mod error;
 mod state;
 mod edit;
 mod draft;
+mod compare;
+mod join;
+mod sealed;
 
+pub use compare::{Comparison, compare};
 pub use document::{Document, Origin, Recipient, Version};
 pub use draft::Draft;
 pub use edit::{Author, Change, Committed, Edit};
 pub use envelope::EnvelopeError;
 pub use error::StoreError;
 pub use identity::{Identity, IdentityError};
+pub use join::{Joined, Sides, join};
 pub use outline::{DocumentError, DocumentProblem};
-pub use state::{SIZE_LIMIT, Store, Unlocked};
+pub use sealed::{SealedForm, sealed_form, with_conflict_markers};
+pub use state::{SIZE_LIMIT, Store, Unlocked, open};
 pub use toml_text::push_toml_string;

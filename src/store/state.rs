@@ -80,8 +80,8 @@ impl Unlocked {
     }
 }
 
-/// Opens sealed bytes and reads the document in them.
-pub(super) fn open(path: &Path, sealed: &[u8], identities: &[Identity]) -> Result<Document, StoreError> {
+/// Opens sealed bytes and reads the document in them. `path` is for messages.
+pub fn open(path: &Path, sealed: &[u8], identities: &[Identity]) -> Result<Document, StoreError> {
     let text =
         envelope::open(sealed, identities).map_err(|error| StoreError::Envelope(path.to_owned(), error))?;
     Document::parse(text).map_err(|error| StoreError::Document(path.to_owned(), error))

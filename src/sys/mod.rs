@@ -17,7 +17,9 @@ pub use disk::{
 };
 pub use env::{Environment, Variable};
 pub use lock::{FolderLock, LockError};
-pub use process::{Ending, Session, SessionEnd, exec, output, own_process, process_exists};
+pub use process::{
+    Ending, Session, SessionEnd, capture, exec, output, own_process, own_program, process_exists,
+};
 pub use random::{OsRandom, Random};
 pub use system::{System, host_name};
 pub use terminal::{ControllingTerminal, NoTerminal, Terminal};

@@ -23,13 +23,13 @@ use crate::sys::{Ending, SessionEnd};
 pub(crate) struct EditArgs {
     /// Take up the text of an interrupted edit
     #[arg(long)]
-    resume: bool,
+    pub(super) resume: bool,
     /// Throw the text of an interrupted edit away
     #[arg(long, conflicts_with = "resume")]
-    discard: bool,
+    pub(super) discard: bool,
     /// Store the changes even if most secrets would go
     #[command(flatten)]
-    yes: YesArg,
+    pub(super) yes: YesArg,
 }
 
 /// One edit under way.
@@ -115,7 +115,8 @@ impl Work<'_> {
             }
             let problems = self.problems(&edited);
             let Some(first) = problems.iter().map(|problem| problem.line).min() else {
-                return self.store(args, &buffer.strip(&edited), scratch, context);
+                let settled = buffer.settled(&edited, self.store.document());
+                return self.store(args, (&buffer.strip(&edited), settled), scratch, context);
             };
             for problem in &problems {
                 context.ui.error(&format!("line {}: {}", problem.line, problem.message));
@@ -175,11 +176,14 @@ impl Work<'_> {
     fn store(
         &self,
         args: &EditArgs,
-        text: &SecretText,
+        (text, settled): (&SecretText, Vec<SecretName>),
         scratch: &mut Scratch,
         context: &mut Context,
     ) -> Result<(), Failure> {
         let mut edit = self.begin();
+        for name in settled {
+            edit.settle(name);
+        }
         if let Err(error) = edit.set_text(text.clone()) {
             return Err(self.keep(error.into(), text, scratch, context));
         }

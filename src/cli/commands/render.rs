@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::bundle::{Bundle, BundleName};
 use crate::cli::args::{DryRunArg, JsonArg};
-use crate::cli::commands::bundles::{build, dialect_failure, rendered};
+use crate::cli::commands::bundles::{build, dialect_failure, rendered, unlock_settled};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::report::count;
@@ -77,7 +77,7 @@ pub(crate) fn run(args: &RenderArgs, context: &mut Context) -> Result<(), Failur
     let dialect = args.dialect.as_deref().map(parse_dialect).transpose()?;
     let schema = context.schema()?;
     let names = names(args, &schema)?;
-    let store = context.unlock()?;
+    let store = unlock_settled(context)?;
     let document = store.document();
     let bundles = build_all(&schema, document, &names)?;
     context.hide_in_runner_log(

@@ -8,10 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::name::SecretName;
 use crate::schema::{Entry, Schema};
 use crate::secret::SecretText;
-use crate::store::{Document, DocumentError, Unlocked};
+use crate::store::{Document, DocumentError, Unlocked, push_toml_string};
 
 /// What notes on mistakes start with.
 const NOTE: &str = "#! ";
+
+/// What the other side of a conflict is shown behind.
+const CONFLICT: &str = "#~ ";
 
 /// What stubs start with.
 const STUB: &str = "#  ";
@@ -40,13 +43,17 @@ impl From<&DocumentError> for Problem {
 pub(in crate::cli) struct Buffer {
     text: SecretText,
     ours: BTreeSet<String>,
+    /// Whether it shows conflicts. Their lines are known by how they start, since they hold values.
+    shows_conflicts: bool,
 }
 
 impl Buffer {
     /// The buffer for a text of secrets, with stubs for what the schema declares and the text lacks.
     pub(in crate::cli) fn compose(text: &SecretText, document: &Document, schema: &Schema) -> Self {
-        let mut buffer =
-            Self { text: SecretText::with_capacity(text.len() * 2 + 4096), ours: BTreeSet::new() };
+        let mut buffer = Self {
+            text: SecretText::with_capacity(text.len() * 2 + 4096),
+            ..Self::plain(SecretText::default())
+        };
         let mut missing: BTreeMap<&str, Vec<(&SecretName, &Entry)>> = BTreeMap::new();
         for (name, entry) in schema.secrets.iter().filter(|(name, _)| !document.contains(name)) {
             missing.entry(name.group()).or_default().push((name, entry));
@@ -54,6 +61,7 @@ impl Buffer {
         for line in HEADER {
             buffer.push_own(line);
         }
+        buffer.push_conflicts(document);
         buffer.text.push('\n');
         let mut group = None;
         for line in lines(text.expose()) {
@@ -72,7 +80,7 @@ impl Buffer {
 
     /// A buffer around a text that has no lines of ours in it.
     pub(in crate::cli) fn plain(text: SecretText) -> Self {
-        Self { text, ours: BTreeSet::new() }
+        Self { text, ours: BTreeSet::new(), shows_conflicts: false }
     }
 
     /// What goes into the editor.
@@ -85,12 +93,20 @@ impl Buffer {
         let inside = Unlocked::lines_inside_values(edited);
         let mut stripped = SecretText::with_capacity(edited.len());
         for (number, line) in lines(edited.expose()).enumerate() {
-            let is_ours = self.ours.contains(line.trim_end());
+            let is_ours = self.ours.contains(line.trim_end())
+                || (self.shows_conflicts && line.starts_with(CONFLICT.trim_end()));
             if !is_ours || inside.contains(&(number + 1)) {
                 stripped.push_str(line);
             }
         }
         Unlocked::without_empty_tables(&stripped).tidied()
+    }
+
+    /// The secrets in conflict whose note the person took out.
+    pub(in crate::cli) fn settled(&self, edited: &SecretText, document: &Document) -> Vec<SecretName> {
+        let stands = |name: &SecretName| edited.expose().contains(&conflict_note(name));
+        let names = document.conflicts().map(|(name, _)| name).filter(|_| self.shows_conflicts);
+        names.filter(|name| !stands(name)).cloned().collect()
     }
 
     /// The text without the notes on mistakes, our stubs left in: the lines that a person sees numbered.
@@ -125,6 +141,30 @@ impl Buffer {
         }
         self.text = text;
         self
+    }
+
+    /// What the other branch has, where both changed a secret.
+    fn push_conflicts(&mut self, document: &Document) {
+        for (name, theirs) in document.conflicts() {
+            self.shows_conflicts = true;
+            self.text.push_str(&conflict_note(name));
+            let ours = if document.contains(name) { "our value stands below" } else { "we removed it" };
+            self.text.push_str(&format!("; {ours}. Take this line out once it is as it should be.\n"));
+            let mut shown = SecretText::default();
+            match theirs {
+                Some(value) => {
+                    shown.push_str(&format!("their value: {} = ", name.key()));
+                    push_toml_string(&mut shown, value.expose());
+                }
+                None => shown.push_str("they removed it"),
+            }
+            for line in shown.expose().lines() {
+                self.text.push_str(CONFLICT);
+                self.text.push_str("  ");
+                self.text.push_str(line);
+                self.text.push('\n');
+            }
+        }
     }
 
     fn push_own(&mut self, line: &str) {
@@ -177,6 +217,10 @@ impl Buffer {
         let line = format!("{STUB}{} = \"\"    {about}{}", name.key(), words.join(", "));
         self.push_own(&line.replace(['\n', '\r'], " "));
     }
+}
+
+fn conflict_note(name: &SecretName) -> String {
+    format!("{CONFLICT}{name} is in conflict")
 }
 
 /// The group of a `[secrets.group]` line.

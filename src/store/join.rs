@@ -1,0 +1,222 @@
+//! Two sealed stores that grew from one, made one: for git's merges, where nobody can be asked while they run.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use crate::name::SecretName;
+use crate::secret::{SecretText, SecretValue};
+
+use super::compare::readers;
+use super::conflict::{Conflicts, spell};
+use super::document::{Document, Header, Recipient};
+use super::edit::{Author, Change};
+use super::envelope;
+use super::error::StoreError;
+use super::identity::Identity;
+use super::splice::{Changes, apply, differences};
+use super::state::open;
+
+/// The three sealed stores of a merge.
+pub struct Sides<'a> {
+    /// What both grew from, if there is such a thing.
+    pub base: Option<&'a [u8]>,
+    /// The side that the merge happens on.
+    pub ours: &'a [u8],
+    /// The side that comes in.
+    pub theirs: &'a [u8],
+}
+
+/// What came of a merge.
+pub struct Joined {
+    /// The new store.
+    pub sealed: Vec<u8>,
+    /// Its generation.
+    pub generation: u64,
+    /// The secrets that both sides changed, each in its own way: ours stands, theirs is kept beside it.
+    pub conflicts: Vec<SecretName>,
+    /// The readers who came and went, seen from our side.
+    pub readers: Vec<(Recipient, Change)>,
+    /// Tables unknown to this program that both sides changed: ours were kept.
+    pub kept_ours: Vec<String>,
+    /// Whether there is a base that cannot be opened: then every difference is a conflict, and nothing counts as removed.
+    pub base_unreadable: bool,
+}
+
+/// A secret on one side.
+#[derive(PartialEq)]
+struct State<'a> {
+    value: Option<SecretValue>,
+    conflict: Option<&'a Option<SecretValue>>,
+}
+
+/// What becomes of the secrets.
+struct Outcome {
+    /// What turns our secrets into the merged ones: all of it theirs.
+    taken: Changes,
+    conflicts: Conflicts,
+}
+
+/// Merges by secret. `path` is for messages.
+pub fn join(
+    path: &Path,
+    sides: &Sides<'_>,
+    identities: &[Identity],
+    author: &Author,
+) -> Result<Joined, StoreError> {
+    let ours = open(&labelled(path, "ours"), sides.ours, identities)?;
+    let theirs = open(&labelled(path, "theirs"), sides.theirs, identities)?;
+    if ours.id() != theirs.id() {
+        return Err(StoreError::Unrelated(path.to_owned()));
+    }
+    let base = sides.base.map(|base| open(&labelled(path, "base"), base, identities));
+    let base_unreadable = matches!(base, Some(Err(_)));
+    let base = base.and_then(Result::ok).filter(|base| base.id() == ours.id());
+    let base_recipients = base.as_ref().map_or(Vec::new(), |base| base.recipients().to_vec());
+    let base = base.map_or_else(|| nothing(&ours), Ok)?;
+    let outcome = outcome(&base, &ours, &theirs)?;
+    let recipients = recipients(&base_recipients, ours.recipients(), theirs.recipients());
+    let (foreign, kept_ours) = foreign(&base, &ours, &theirs);
+    let header = Header {
+        id: ours.id().to_owned(),
+        generation: ours.generation().max(theirs.generation()) + 1,
+        written: author.now,
+        by: author.name.clone(),
+    };
+    let region = region(&base, &ours, &theirs, &outcome.taken)?;
+    let conflicts = spell(outcome.conflicts.iter());
+    let tables = foreign.iter().chain((!conflicts.is_empty()).then_some(&conflicts));
+    let versions = versions(&ours, &theirs, &outcome.taken);
+    let text = Document::compose(
+        &header,
+        &recipients,
+        region.expose(),
+        versions.into_iter(),
+        tables.map(SecretText::expose),
+    );
+    // What cannot be read back must not replace what can.
+    let next = Document::parse(text).map_err(StoreError::Text)?;
+    let keys: Vec<&str> = recipients.iter().map(|recipient| recipient.key.as_str()).collect();
+    let sealed =
+        envelope::seal(next.text(), &keys).map_err(|error| StoreError::Envelope(path.to_owned(), error))?;
+    Ok(Joined {
+        sealed,
+        generation: header.generation,
+        conflicts: outcome.conflicts.into_keys().collect(),
+        readers: readers(ours.recipients(), &recipients),
+        kept_ours,
+        base_unreadable,
+    })
+}
+
+fn labelled(path: &Path, side: &str) -> PathBuf {
+    PathBuf::from(format!("{} ({side})", path.display()))
+}
+
+/// A document of the same store without secrets: what two stores grew from that have no common ancestor.
+fn nothing(like: &Document) -> Result<Document, StoreError> {
+    let text = Document::compose(&like.header, like.recipients(), "", std::iter::empty(), std::iter::empty());
+    Document::parse(text).map_err(StoreError::Text)
+}
+
+fn outcome(base: &Document, ours: &Document, theirs: &Document) -> Result<Outcome, StoreError> {
+    let (mine, yours) = (differences(base, ours), differences(base, theirs));
+    let documents = [base, ours, theirs];
+    let in_conflict = documents.iter().flat_map(|document| document.conflicts.keys());
+    let touched: BTreeSet<&SecretName> = mine.keys().chain(yours.keys()).chain(in_conflict).collect();
+    let mut outcome = Outcome { taken: Changes::new(), conflicts: Conflicts::new() };
+    let mut unsettled = Vec::new();
+    for name in touched {
+        let [before, our, their] = documents
+            .map(|document| State { value: document.get(name), conflict: document.conflicts.get(name) });
+        let conflict = if our == their || their == before {
+            our.conflict.cloned()
+        } else if our == before {
+            let conflict = their.conflict.cloned();
+            outcome.taken.insert(name.clone(), their.value);
+            conflict
+        } else if our.conflict.is_some() || their.conflict.is_some() {
+            // Three values do not fit in two places.
+            unsettled.push(name.clone());
+            None
+        } else {
+            Some(their.value)
+        };
+        if let Some(conflict) = conflict {
+            outcome.conflicts.insert(name.clone(), conflict);
+        }
+    }
+    if unsettled.is_empty() { Ok(outcome) } else { Err(StoreError::Unsettled(unsettled)) }
+}
+
+/// The secrets' text: ours with their changes, or theirs as it is where we changed nothing, comments included.
+fn region(
+    base: &Document,
+    ours: &Document,
+    theirs: &Document,
+    taken: &Changes,
+) -> Result<SecretText, StoreError> {
+    let text = ours.secrets_text();
+    if text.expose() == base.secrets_text().expose() {
+        return Ok(theirs.secrets_text());
+    }
+    apply(text.expose(), taken).map(|text| text.tidied()).map_err(StoreError::Text)
+}
+
+/// The version of each merged secret, from the side whose value it has.
+fn versions<'a>(ours: &'a Document, theirs: &'a Document, taken: &'a Changes) -> Vec<(&'a str, String)> {
+    let kept = ours.names().filter(|name| !taken.contains_key(*name)).map(|name| (ours, name));
+    let new = taken.iter().filter(|(_, value)| value.is_some()).map(|(name, _)| (theirs, name));
+    let lines = kept.chain(new);
+    lines
+        .filter_map(|(document, name)| Some((name.as_str(), document.version_line(name)?.to_owned())))
+        .collect()
+}
+
+/// Whoever was added on one side is a reader; whoever was removed on one side is none.
+fn recipients(base: &[Recipient], ours: &[Recipient], theirs: &[Recipient]) -> Vec<Recipient> {
+    let find = |all: &[Recipient], key: &str| all.iter().find(|one| one.key == key).cloned();
+    let mut joined = Vec::new();
+    for our in ours {
+        match (find(base, &our.key), find(theirs, &our.key)) {
+            // They renamed the reader.
+            (Some(before), Some(their)) if before == *our => joined.push(their),
+            (None, _) | (_, Some(_)) => joined.push(our.clone()),
+            (Some(_), None) => {}
+        }
+    }
+    let is_new = |one: &&Recipient| find(base, &one.key).is_none() && find(ours, &one.key).is_none();
+    joined.extend(theirs.iter().filter(is_new).cloned());
+    joined
+}
+
+/// Tables that this program does not know, each taken whole from the side that changed it; and those that both changed.
+fn foreign(base: &Document, ours: &Document, theirs: &Document) -> (Vec<SecretText>, Vec<String>) {
+    let [base, ours, theirs] = [base, ours, theirs].map(sections);
+    let mut joined = Vec::new();
+    let mut kept_ours = Vec::new();
+    let names: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
+    for name in names {
+        let spelled = |side: &BTreeMap<String, SecretText>| side.get(name).cloned();
+        let (before, our, their) = (spelled(&base), spelled(&ours), spelled(&theirs));
+        let same = |a: &Option<SecretText>, b: &Option<SecretText>| {
+            a.as_ref().map(SecretText::expose) == b.as_ref().map(SecretText::expose)
+        };
+        if !same(&our, &before) && !same(&their, &before) && !same(&our, &their) {
+            kept_ours.push(name.clone());
+        }
+        joined.extend(if same(&our, &before) { their } else { our });
+    }
+    (joined, kept_ours)
+}
+
+fn sections(document: &Document) -> BTreeMap<String, SecretText> {
+    let mut sections: BTreeMap<String, SecretText> = BTreeMap::new();
+    for table in document.foreign() {
+        let header = table.trim_start().trim_start_matches('[');
+        let name = header.split(['.', ']']).next().unwrap_or_default().trim().to_owned();
+        let text = sections.entry(name).or_default();
+        text.push_str(table.trim_end_matches('\n'));
+        text.push('\n');
+    }
+    sections
+}
