@@ -220,3 +220,126 @@ fn sections(document: &Document) -> BTreeMap<String, SecretText> {
     }
     sections
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATH: &str = "secrets.enc";
+
+    fn author() -> Author {
+        Author { now: "2026-11-23T12:00:00Z".parse().unwrap(), name: "tester@host".to_owned() }
+    }
+
+    fn reader(identity: &Identity) -> Recipient {
+        Recipient { name: "somebody".to_owned(), key: identity.recipient(), since: author().now }
+    }
+
+    /// A sealed store of generation 7.
+    fn sealed(readers: &[&Identity], secrets: &str, tables: &[&str]) -> Vec<u8> {
+        let header =
+            Header { id: "0123".to_owned(), generation: 7, written: author().now, by: String::new() };
+        let recipients: Vec<Recipient> = readers.iter().map(|identity| reader(identity)).collect();
+        let text =
+            Document::compose(&header, &recipients, secrets, std::iter::empty(), tables.iter().copied());
+        let keys: Vec<&str> = recipients.iter().map(|reader| reader.key.as_str()).collect();
+        envelope::seal(&text, &keys).unwrap()
+    }
+
+    fn joined(
+        base: Option<&[u8]>,
+        ours: &[u8],
+        theirs: &[u8],
+        identity: &Identity,
+    ) -> Result<(Joined, Document), StoreError> {
+        let identities = Identity::parse_all(&SecretText::new(identity.to_secret().expose().to_owned()));
+        let identities = identities.unwrap();
+        let joined = join(Path::new(PATH), &Sides { base, ours, theirs }, &identities, &author())?;
+        let document = open(Path::new(PATH), &joined.sealed, &identities)?;
+        Ok((joined, document))
+    }
+
+    fn text(document: &Document) -> String {
+        document.secrets_text().expose().to_owned()
+    }
+
+    #[test]
+    fn readers_come_and_go_as_each_side_decided() {
+        let [me, added, removed, stays] = [(); 4].map(|()| Identity::generate());
+        let base = sealed(&[&me, &removed, &stays], "", &[]);
+        let ours = sealed(&[&me, &stays], "", &[]);
+        let theirs = sealed(&[&me, &removed, &stays, &added], "", &[]);
+        for (ours, theirs, change) in [(&ours, &theirs, Change::Added), (&theirs, &ours, Change::Removed)] {
+            let (joined, document) = joined(Some(&base), ours, theirs, &me).ok().unwrap();
+            let keys: BTreeSet<&str> =
+                document.recipients().iter().map(|reader| reader.key.as_str()).collect();
+            let expected = [&me, &stays, &added].map(Identity::recipient);
+            assert_eq!(keys, expected.iter().map(String::as_str).collect());
+            assert_eq!(joined.readers.iter().map(|(_, change)| *change).collect::<Vec<_>>(), [change]);
+            assert_eq!(document.generation(), 8);
+        }
+    }
+
+    #[test]
+    fn unknown_tables_come_from_the_side_that_changed_them() {
+        let me = Identity::generate();
+        let base = sealed(&[&me], "", &["[pushes]\na = 1\n", "[later.one]\nx = 1\n"]);
+        let ours = sealed(&[&me], "", &["[pushes]\na = 1\n", "[later.one]\nx = 2\n"]);
+        let theirs = sealed(&[&me], "", &["[pushes]\na = 2\n", "[later.one]\nx = 3\n"]);
+        let (joined, document) = joined(Some(&base), &ours, &theirs, &me).ok().unwrap();
+        let tables: String = document.foreign().collect();
+        assert!(tables.contains("[pushes]\na = 2") && tables.contains("[later.one]\nx = 2"), "{tables}");
+        assert_eq!(joined.kept_ours, ["later"]);
+    }
+
+    #[test]
+    fn without_a_common_ancestor_every_difference_is_a_conflict() {
+        let (me, other) = (Identity::generate(), Identity::generate());
+        let ours = sealed(&[&me], "[secrets.a]\nb = \"1\"\nc = \"1\"\nd = \"1\"\n", &[]);
+        let theirs = sealed(&[&me], "[secrets.a]\nb = \"1\"\nc = \"2\"\ne = \"2\"\n", &[]);
+        let unreadable = sealed(&[&other], "", &[]);
+        for base in [None, Some(unreadable.as_slice())] {
+            let (joined, document) = joined(base, &ours, &theirs, &me).ok().unwrap();
+            assert_eq!(joined.base_unreadable, base.is_some());
+            assert_eq!(joined.conflicts.iter().map(SecretName::as_str).collect::<Vec<_>>(), ["a.c"]);
+            assert_eq!(text(&document), "[secrets.a]\nb = \"1\"\nc = \"1\"\nd = \"1\"\ne = \"2\"\n");
+        }
+    }
+
+    #[test]
+    fn a_third_value_beside_a_conflict_is_refused() {
+        let me = Identity::generate();
+        let base = sealed(&[&me], "[secrets.a]\nb = \"1\"\n", &[]);
+        let conflict = "[conflicts]\n\"a.b\".theirs = \"3\"\n";
+        let ours = sealed(&[&me], "[secrets.a]\nb = \"2\"\n", &[conflict]);
+        let theirs = sealed(&[&me], "[secrets.a]\nb = \"4\"\n", &[]);
+        let outcome = joined(Some(&base), &ours, &theirs, &me);
+        assert!(matches!(outcome, Err(StoreError::Unsettled(names)) if names.len() == 1));
+        // An untouched other side leaves the conflict as it is.
+        let (joined, document) = joined(Some(&base), &ours, &base, &me).ok().unwrap();
+        assert_eq!(joined.conflicts.len(), 1);
+        assert!(document.conflicts().all(|(_, theirs)| theirs.is_some_and(|value| value.expose() == "3")));
+    }
+
+    #[test]
+    fn conflicts_are_read_strictly() {
+        let me = Identity::generate();
+        let sides = |table: &str| {
+            let sealed = sealed(&[&me], "", &[table]);
+            joined(None, &sealed, &sealed, &me)
+        };
+        let spelled = "[conflicts]\n\"a.b\" = { theirs = 'x' }\n\"a.c\".removed = true\n";
+        assert_eq!(sides(spelled).ok().unwrap().1.conflicts().count(), 2);
+        for wrong in [
+            "[conflicts]\n\"a.b\".theirs = \"x\"\n\"a.b\".removed = true\n",
+            "[conflicts]\n\"a.b\".theirs = [\"x\"]\n",
+            "[conflicts]\n\"a.b\" = \"x\"\n",
+            "[conflicts]\n\"a.b\".ours = \"x\"\n",
+            "[conflicts]\n\"not a name\".theirs = \"x\"\n",
+            "[conflicts.\"a.b\"]\ntheirs = \"x\"\n",
+            "[[conflicts]]\n\"a.b\".theirs = \"x\"\n",
+        ] {
+            assert!(matches!(sides(wrong), Err(StoreError::Document(..))), "{wrong}");
+        }
+    }
+}
