@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::name::{NameError, SecretName, TargetName, VariableName};
-use crate::schema::{Dialect, Reader, RenderProblem, Schema, Severity, Variable, ViolationKind, check_value};
+use crate::schema::{Dialect, Reader, RenderProblem, Schema, Variable, ViolationKind, value_errors};
 use crate::secret::SecretValue;
 use crate::store::Document;
 
@@ -162,10 +162,7 @@ impl Gatherer<'_> {
     fn look_up(&self, name: &SecretName) -> Option<SecretValue> {
         let value = self.document.get(name)?;
         if let Some(entry) = self.schema.secrets.get(name) {
-            let errors: Vec<_> = check_value(entry, &value)
-                .into_iter()
-                .filter(|kind| kind.severity() == Severity::Error)
-                .collect();
+            let errors = value_errors(entry, &value);
             if !errors.is_empty() {
                 self.seen.borrow_mut().insert(name.clone(), errors);
             }

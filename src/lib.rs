@@ -6,6 +6,7 @@
 pub mod name;
 pub mod secret;
 pub mod sys;
+pub mod lines;
 pub mod schema;
 pub mod store;
 pub mod bundle;

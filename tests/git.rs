@@ -235,9 +235,11 @@ fn a_conflict_is_settled_in_the_editor_by_taking_out_its_note() {
     tree.world.run(&["merge", "--edit"]).env("EDITOR", "true").gives(
         0,
         "",
-        "ok: nothing changed, so the store was left alone\nwarn: 1 secret still in conflict\n",
+        "warn: secrets are in conflict: the editor shows theirs at the end of the text\n\
+         ok: nothing changed, so the store was left alone\n\
+         warn: 1 secret still in conflict\n",
     );
-    let sees_both = "grep -q 'their value: password = \"value of their side\"'";
+    let sees_both = "grep -q 'theirs: password = \"value of their side\"'";
     tree.world.run(&["merge", "--edit", "-q"]).env("EDITOR", sees_both).success();
     tree.world.run(&["merge", "--edit"]).env("EDITOR", "sed -i '/^#~ database.password is in/d'").success();
     assert_eq!(tree.get("database.password").as_deref(), Some("value of our side"));

@@ -82,16 +82,28 @@ impl Terminal for Scripted {
 
 /// A folder with nothing in it but what the test puts there.
 pub struct World {
-    root: tempfile::TempDir,
+    root: PathBuf,
+    /// Removes the folder in the end, if it is this world's own.
+    _guard: Option<tempfile::TempDir>,
 }
 
 impl World {
     /// An empty project and an empty home.
     pub fn empty() -> Self {
-        let root = tempfile::tempdir().unwrap();
-        std::fs::create_dir(root.path().join("project")).unwrap();
-        std::fs::create_dir(root.path().join("home")).unwrap();
-        Self { root }
+        let guard = tempfile::tempdir().unwrap();
+        std::fs::create_dir(guard.path().join("project")).unwrap();
+        std::fs::create_dir(guard.path().join("home")).unwrap();
+        Self { root: guard.path().to_owned(), _guard: Some(guard) }
+    }
+
+    /// The world that another process has made.
+    pub fn at(root: &Path) -> Self {
+        Self { root: root.to_owned(), _guard: None }
+    }
+
+    /// The folder that holds everything.
+    pub fn root(&self) -> &Path {
+        &self.root
     }
 
     /// A project with [`SCHEMA`], a store without secrets, and an identity at its usual place.
@@ -117,12 +129,12 @@ impl World {
 
     /// The project's folder.
     pub fn folder(&self) -> PathBuf {
-        self.root.path().join("project").canonicalize().unwrap()
+        self.root.join("project").canonicalize().unwrap()
     }
 
     /// The user's home folder.
     pub fn home(&self) -> PathBuf {
-        self.root.path().join("home")
+        self.root.join("home")
     }
 
     /// A path in the project.
@@ -261,8 +273,8 @@ impl Run<'_> {
         let code = cli::run(arguments, system);
         let text = |stream: Captured| {
             let text = String::from_utf8(stream.0.take()).unwrap();
-            text.replace(self.world.root.path().canonicalize().unwrap().to_str().unwrap(), "[world]")
-                .replace(self.world.root.path().to_str().unwrap(), "[world]")
+            text.replace(self.world.root.canonicalize().unwrap().to_str().unwrap(), "[world]")
+                .replace(self.world.root.to_str().unwrap(), "[world]")
                 .replace(&host(), "[host]")
         };
         Done { code, stdout: text(stdout), stderr: text(stderr) }

@@ -4,13 +4,24 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::format_push_string,
+    clippy::format_collect,
     reason = "a test stops at the first surprise"
 )]
 
 mod harness;
 mod architecture;
+mod bad_input;
+mod concurrency;
+mod damaged_store;
+mod document;
+mod durability;
+mod faults;
+mod leaks;
+mod privileged;
 mod commands;
 mod git;
+mod edit;
 mod interop;
 mod readme;
 mod parsers;

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::name::SecretName;
-use crate::schema::{self, Schema};
+use crate::schema::{self, LoadError, Schema};
 use crate::secret::{SecretText, SecretValue, is_worth_hiding};
 use crate::store::{Author, Identity, Store, Unlocked};
 use crate::sys::{Clock, Disk, Environment, Random, Terminal, Variable, describe, host_name};
@@ -18,6 +18,9 @@ const IDENTITY_LIMIT: u64 = 1024 * 1024;
 
 /// Largest input of values that is read, in bytes.
 pub(super) const INPUT_LIMIT: u64 = 16 * 1024 * 1024;
+
+/// From how many bytes of schema a thread costs less than it saves.
+const WORTH_A_THREAD: usize = 64 * 1024;
 
 /// Everything a command needs; nothing global.
 pub(super) struct Context {
@@ -37,6 +40,21 @@ impl Context {
     /// Reads the schema.
     pub(super) fn schema(&self) -> Result<Schema, Failure> {
         Ok(schema::load(&self.disk, &self.settings.schemas)?)
+    }
+
+    /// Reads the schema and opens the store, both at once where the schema is large enough to be worth a thread.
+    pub(super) fn schema_and_store(&mut self) -> Result<(Schema, Result<Unlocked, Failure>), Failure> {
+        let files = schema::read_files(&self.disk, &self.settings.schemas)?;
+        if files.iter().map(|(_, text)| text.len()).sum::<usize>() < WORTH_A_THREAD {
+            let schema = schema::parse(&files).map_err(LoadError::Invalid)?;
+            return Ok((schema, self.unlock()));
+        }
+        std::thread::scope(|scope| {
+            let parsing = scope.spawn(|| schema::parse(&files));
+            let store = self.unlock();
+            let schema = parsing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            Ok((schema.map_err(LoadError::Invalid)?, store))
+        })
     }
 
     /// Opens the store.

@@ -112,7 +112,7 @@ impl From<FileError> for Failure {
                 failure.hint(format_args!("take the right away from others: chmod go-w {folder}"))
             }
             FileProblem::Io(error) if error.kind() == io::ErrorKind::StorageFull => {
-                failure.hint("nothing was changed; make room and try again")
+                failure.hint("make room and try again")
             }
             _ => failure,
         }

@@ -16,7 +16,7 @@ use super::ui::Ui;
 use super::usage::unquoted;
 
 /// Runs one command line, the program's name first, in the given world; gives the exit code. Can be called again.
-pub fn run(arguments: impl IntoIterator<Item = OsString>, mut system: System) -> u8 {
+pub fn run(arguments: impl IntoIterator<Item = OsString>, system: System) -> u8 {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     match parse(arguments.iter().cloned()) {
         Ok(arguments) => run_parsed(arguments, system),
@@ -26,18 +26,24 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, mut system: System) ->
                 let mut ui = Ui::new(system.stdout, system.stderr, colours, false, &system.folder);
                 report(&failure, &mut ui)
             }
-            None => show(&error, &mut system),
+            None => show(&error, system),
         },
     }
 }
 
 /// Shows what clap has to say: help, the version, or a mistake that needs no quoting.
-fn show(error: &clap::Error, system: &mut System) -> u8 {
+fn show(error: &clap::Error, mut system: System) -> u8 {
     let text = error.render();
-    let text = if has_colours(system) { text.ansi().to_string() } else { text.to_string() };
+    let colours = has_colours(&system);
+    let text = if colours { text.ansi().to_string() } else { text.to_string() };
     let stream = if error.use_stderr() { &mut system.stderr } else { &mut system.stdout };
-    let written = stream.write_all(text.as_bytes()).and_then(|()| stream.flush());
-    if written.is_err() && !error.use_stderr() { 1 } else { u8::try_from(error.exit_code()).unwrap_or(2) }
+    match stream.write_all(text.as_bytes()).and_then(|()| stream.flush()) {
+        Err(problem) if !error.use_stderr() => {
+            let mut ui = Ui::new(system.stdout, system.stderr, colours, false, &system.folder);
+            report(&Failure::from(problem), &mut ui)
+        }
+        _ => u8::try_from(error.exit_code()).unwrap_or(2),
+    }
 }
 
 fn has_colours(system: &System) -> bool {

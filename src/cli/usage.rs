@@ -20,7 +20,12 @@ pub(super) fn unquoted(error: &clap::Error, arguments: &[OsString]) -> Option<Fa
     let failure = match error.kind() {
         ErrorKind::UnknownArgument => {
             let place = place(text(ContextKind::InvalidArg));
-            Failure::usage(format_args!("{place} is not expected here"))
+            let failure = Failure::usage(format_args!("{place} is not expected here"));
+            if arguments.iter().skip(1).any(|argument| argument == "set") {
+                failure.hint("a value is never an argument: pipe it in, or pass --from-file FILE")
+            } else {
+                failure
+            }
         }
         ErrorKind::InvalidSubcommand => {
             let place = place(text(ContextKind::InvalidSubcommand));
@@ -46,7 +51,8 @@ fn position(typed: &str, arguments: &[OsString]) -> Option<usize> {
                 && argument.starts_with('-')
                 && typed.strip_prefix('-').is_some_and(|letter| argument.contains(letter)))
     };
-    arguments.iter().skip(1).position(fits).map(|index| index + 1)
+    // A name and a value may be the same text; the mistake is the later one.
+    arguments.iter().rposition(fits).filter(|index| *index > 0)
 }
 
 /// What clap would suggest: names of its own only.

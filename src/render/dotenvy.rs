@@ -47,6 +47,12 @@ enum Part {
 
 /// The bytes of the assignment that comes next: with its line end and comment, and without the comment.
 fn measure(text: &str) -> Option<(usize, usize)> {
+    // Where a line holds nothing that the search below cares about, it ends where it ends.
+    let end =
+        text.bytes().position(|byte| !byte.is_ascii_graphic() || matches!(byte, b'\\' | b'"' | b'\'' | b'#'));
+    if let Some(end) = end.filter(|end| text.as_bytes()[*end] == b'\n') {
+        return Some((end + 1, end));
+    }
     let line_end = |from: usize| text[from..].find('\n').map_or(text.len(), |at| from + at + 1);
     if text.trim_start_matches(|c: char| c != '\n' && c.is_whitespace()).starts_with('#') {
         return Some((line_end(0), 0));

@@ -8,7 +8,7 @@ use crate::secret::SecretValue;
 
 use super::model::{Entry, Schema, Type};
 use super::placeholder::is_placeholder;
-use super::violation::{Violation, ViolationKind};
+use super::violation::{Severity, Violation, ViolationKind};
 
 /// From how many days before its end a credential is warned about.
 const EXPIRY_NOTICE_DAYS: i32 = 30;
@@ -49,6 +49,13 @@ pub fn check<'a>(
 /// dates.
 pub fn check_value(entry: &Entry, value: &SecretValue) -> Vec<ViolationKind> {
     Checker::new(entry).check(value)
+}
+
+/// What of [`check_value`] is an error, without looking for what would only be a warning.
+pub fn value_errors(entry: &Entry, value: &SecretValue) -> Vec<ViolationKind> {
+    let mut kinds = Checker::new(entry).check_rules(value);
+    kinds.retain(|kind| kind.severity() == Severity::Error);
+    kinds
 }
 
 /// Compiles a rule's pattern so that it matches whole values only.
@@ -103,6 +110,17 @@ impl<'a> Checker<'a> {
     }
 
     pub(super) fn check(&self, value: &SecretValue) -> Vec<ViolationKind> {
+        let mut kinds = self.check_rules(value);
+        let text = value.expose();
+        let is_plain = !matches!(kinds[..], [ViolationKind::ContainsNul | ViolationKind::Empty]);
+        if is_plain && !self.is_listed(text) && (is_placeholder(text) || self.is_example(text)) {
+            kinds.push(ViolationKind::Placeholder);
+        }
+        kinds
+    }
+
+    /// The type and the rules; whether the value is a placeholder takes longer than all of them.
+    fn check_rules(&self, value: &SecretValue) -> Vec<ViolationKind> {
         let text = value.expose();
         // Where one of these holds, everything else that could be said follows from it.
         if text.contains('\0') {
@@ -136,14 +154,14 @@ impl<'a> Checker<'a> {
             kinds.push(ViolationKind::StartsWith { start: start.clone() });
         }
         let must_be_listed = self.entry.kind == Type::Enum || !rules.one_of.is_empty();
-        let is_listed = rules.one_of.iter().any(|allowed| allowed == text);
-        if must_be_listed && !is_listed {
+        if must_be_listed && !self.is_listed(text) {
             kinds.push(ViolationKind::NotOneOf { allowed: rules.one_of.clone() });
         }
-        if !is_listed && (is_placeholder(text) || self.is_example(text)) {
-            kinds.push(ViolationKind::Placeholder);
-        }
         kinds
+    }
+
+    fn is_listed(&self, text: &str) -> bool {
+        self.entry.rules.one_of.iter().any(|allowed| allowed == text)
     }
 
     /// The example shows the form of a secret and is public; that of an address or a port may well be the real one.

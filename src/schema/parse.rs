@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
 use crate::sys::{Disk, FileError};
 
@@ -15,10 +15,12 @@ mod context;
 mod entry;
 mod policy;
 mod target;
+mod tree;
 #[cfg(test)]
 mod tests;
 
-use context::{Context, Key, Source, Value};
+use context::{Context, Source};
+use tree::{Key, Node, Table, Value};
 
 /// The largest schema file, in bytes.
 const LARGEST_FILE: u64 = 16 * 1024 * 1024;
@@ -80,6 +82,11 @@ impl std::error::Error for LoadError {}
 
 /// Reads all `*.toml` of a folder as one schema. Files may hold at most 16 MiB each.
 pub fn load(disk: &Disk, folder: &Path) -> Result<Schema, LoadError> {
+    parse(&read_files(disk, folder)?).map_err(LoadError::Invalid)
+}
+
+/// Reads the text of all `*.toml` of a folder, for [`parse`].
+pub fn read_files(disk: &Disk, folder: &Path) -> Result<Vec<(PathBuf, String)>, LoadError> {
     let paths = match disk.files(folder, ".toml") {
         Err(error) if error.is_not_found() => return Err(LoadError::NoSchema(folder.to_owned())),
         found => found.map_err(LoadError::File)?,
@@ -89,17 +96,41 @@ pub fn load(disk: &Disk, folder: &Path) -> Result<Schema, LoadError> {
     }
     let mut files = Vec::with_capacity(paths.len());
     for path in paths {
-        let bytes = disk.read(&path, LARGEST_FILE).map_err(LoadError::File)?;
-        match std::str::from_utf8(&bytes) {
-            Ok(text) => files.push((path, text.to_owned())),
+        let mut bytes = disk.read(&path, LARGEST_FILE).map_err(LoadError::File)?;
+        // A schema holds no secret: there is nothing to wipe.
+        match String::from_utf8(std::mem::take(&mut *bytes)) {
+            Ok(text) => files.push((path, text)),
             Err(_) => return Err(LoadError::NotUtf8(path)),
         }
     }
-    parse(&files).map_err(LoadError::Invalid)
+    Ok(files)
 }
 
 /// Reads files, each with its path, as one schema. The errors are sorted by place, and there is at least one.
 pub fn parse(files: &[(PathBuf, String)]) -> Result<Schema, Vec<SchemaError>> {
+    parse_plain(files).map_or_else(|| parse_thoroughly(files), Ok)
+}
+
+/// Reads files that are in plain form and without a mistake; of anything else the thorough way tells the story.
+fn parse_plain(files: &[(PathBuf, String)]) -> Option<Schema> {
+    let problems = RefCell::new(Vec::new());
+    let sources: Vec<_> = files.iter().map(|(path, text)| Source::new(path, text)).collect();
+    let mut schema = Schema::default();
+    let mut attributes = BTreeMap::new();
+    let mut tables = Vec::with_capacity(sources.len());
+    for source in &sources {
+        let context = Context::new(source, &problems);
+        let mut take_group = |section: &Table<'_>| {
+            entry::secrets(context, section, &mut schema, &mut attributes);
+        };
+        tables.push((context, Table::read(source.text, &mut take_group)?));
+    }
+    build(&tables, true, &mut schema, &mut attributes);
+    problems.take().is_empty().then_some(schema)
+}
+
+/// Reads files with a parser that goes on after a mistake.
+fn parse_thoroughly(files: &[(PathBuf, String)]) -> Result<Schema, Vec<SchemaError>> {
     let problems = RefCell::new(Vec::new());
     let sources: Vec<_> = files.iter().map(|(path, text)| Source::new(path, text)).collect();
     let mut tables = Vec::with_capacity(sources.len());
@@ -112,31 +143,11 @@ pub fn parse(files: &[(PathBuf, String)]) -> Result<Schema, Vec<SchemaError>> {
         context.syntax_errors(&errors);
         all_readable &= readable;
         if readable {
-            tables.push((context, table.into_inner()));
+            tables.push((context, Table::from_toml(table.get_ref())));
         }
     }
     let mut schema = Schema::default();
-    let mut attributes = BTreeMap::new();
-    // All secrets before any target: a template may name a secret of any file.
-    for (context, table) in &tables {
-        for (key, value) in context::in_order(table) {
-            if !SECTIONS.contains(&key.get_ref().as_ref()) {
-                context.unknown_key(key, &SECTIONS);
-            } else if let Some(section) = context.table(key, value)
-                && key.get_ref() == "secrets"
-            {
-                entry::secrets(*context, section, &mut schema, &mut attributes);
-            }
-        }
-    }
-    let mut targets = target::Targets::new(&mut schema, all_readable);
-    for (context, table) in &tables {
-        for (key, value) in context::in_order(table) {
-            if let DeValue::Table(section) = value.get_ref() {
-                read_targets(&mut targets, *context, key, section);
-            }
-        }
-    }
+    build(&tables, all_readable, &mut schema, &mut BTreeMap::new());
     let mut problems = problems.into_inner();
     if problems.is_empty() {
         return Ok(schema);
@@ -145,13 +156,37 @@ pub fn parse(files: &[(PathBuf, String)]) -> Result<Schema, Vec<SchemaError>> {
     Err(problems)
 }
 
-fn read_targets(
-    targets: &mut target::Targets<'_>,
-    context: Context<'_>,
-    key: &Key<'_>,
-    section: &DeTable<'_>,
+/// Adds what the files say to the schema, and complains where one says something wrong.
+fn build(
+    tables: &[(Context<'_>, Table<'_>)],
+    all_readable: bool,
+    schema: &mut Schema,
+    attributes: &mut entry::Attributes,
 ) {
-    for (name, value) in context::in_order(section) {
+    // All secrets before any target: a template may name a secret of any file.
+    for (context, table) in tables {
+        for (key, value) in table.iter() {
+            if !SECTIONS.contains(&key.get_ref().as_ref()) {
+                context.unknown_key(key, &SECTIONS);
+            } else if let Some(section) = context.table(key, value)
+                && key.get_ref() == "secrets"
+            {
+                entry::secrets(*context, section, schema, attributes);
+            }
+        }
+    }
+    let mut targets = target::Targets::new(schema, all_readable);
+    for (context, table) in tables {
+        for (key, value) in table.iter() {
+            if let Node::Table(section) = value.get_ref() {
+                read_targets(&mut targets, *context, key, section);
+            }
+        }
+    }
+}
+
+fn read_targets(targets: &mut target::Targets<'_>, context: Context<'_>, key: &Key<'_>, section: &Table<'_>) {
+    for (name, value) in section.iter() {
         match key.get_ref().as_ref() {
             "env-file" => targets.env_file(context, name, value),
             "github" => targets.github(context, name, value),
@@ -162,5 +197,5 @@ fn read_targets(
 
 /// Whether a value is a table of its own.
 fn is_table(value: &Value<'_>) -> bool {
-    matches!(value.get_ref(), DeValue::Table(_))
+    matches!(value.get_ref(), Node::Table(_))
 }

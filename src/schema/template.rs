@@ -196,8 +196,9 @@ const RESERVED: [&str; 13] =
 
 /// The segments of a template that needs no minijinja, and its references.
 fn compile_segments(text: &str) -> Option<(Vec<Segment>, Vec<SecretName>)> {
-    let mut segments = Vec::new();
-    let mut references: Vec<SecretName> = Vec::new();
+    // Nearly all templates are a single reference: then nothing is moved when these become boxes.
+    let mut segments = Vec::with_capacity(1);
+    let mut references: Vec<SecretName> = Vec::with_capacity(1);
     for piece in pieces(text) {
         match piece {
             Piece::Literal(range) => segments.push(Segment::Literal(range)),

@@ -53,10 +53,10 @@ pub(super) fn read(text: &str, outline: &Outline) -> Result<Conflicts, DocumentE
             error_at(text, leaf.start, DocumentProblem::Store(what))
         };
         let is_plain = table.path.len() == 1 && !table.is_array && !leaf.value.is_empty();
-        let [name, side] = leaf.keys.as_slice() else { return Err(wrong()) };
+        let [name, side] = &leaf.keys[..] else { return Err(wrong()) };
         let name = SecretName::parse(name).map_err(|_| wrong())?;
         let raw = &text[leaf.value.clone()];
-        let theirs = match side.as_str() {
+        let theirs = match &**side {
             "theirs" if is_plain => Some(decode_scalar(raw, leaf.encoding).map_err(|_| wrong())?),
             "removed" if is_plain && raw == "true" => None,
             _ => return Err(wrong()),

@@ -9,7 +9,9 @@
 //! ```
 //! Parts that this version does not know are carried along as they are.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use jiff::Timestamp;
 
@@ -19,7 +21,7 @@ use crate::secret::{FingerprintKey, SecretText, SecretValue};
 use super::conflict::{self, Conflicts};
 use super::outline::{DocumentError, DocumentProblem, Leaf, Outline, Range, Table, error_at};
 use super::strict::refuse_what_toml_refuses;
-use super::toml_text::{ScalarProblem, decode_scalar, push_toml_string};
+use super::toml_text::{ScalarProblem, decode_scalar, is_verbatim, push_toml_string};
 
 /// The format that this program writes.
 const FORMAT: u64 = 1;
@@ -93,10 +95,10 @@ pub struct Document {
     sorted: Vec<usize>,
     /// The text that `edit` shows, in pieces if somebody put other tables between.
     regions: Vec<Range>,
-    /// The line of each secret's version, sorted by name.
-    versions: HashMap<String, Range>,
     /// What the other side of a merge has, where it is not decided yet.
     pub(super) conflicts: Conflicts,
+    /// The line of each secret's version by name, looked for when the first is asked for: reading values needs none.
+    versions: OnceLock<HashMap<String, Range>>,
     /// Tables that this program does not know.
     foreign: Vec<Range>,
 }
@@ -112,9 +114,9 @@ impl Document {
         let sorted = sort(plain, &entries)?;
         refuse_what_toml_refuses(plain, &outline)?;
         let conflicts = conflict::read(plain, &outline)?;
-        let versions = versions(plain, &outline);
         let (regions, foreign) = regions(plain, &outline.tables);
-        Ok(Self { text, header, recipients, entries, sorted, regions, versions, conflicts, foreign })
+        let versions = OnceLock::new();
+        Ok(Self { text, header, recipients, entries, sorted, regions, conflicts, versions, foreign })
     }
 
     /// Makes the text of a document.
@@ -122,7 +124,7 @@ impl Document {
         header: &Header,
         recipients: &[Recipient],
         region: &str,
-        versions: impl Iterator<Item = (&'a str, String)>,
+        versions: impl Iterator<Item = (&'a str, Cow<'a, str>)>,
         foreign: impl Iterator<Item = &'a str>,
     ) -> SecretText {
         let mut text = SecretText::with_capacity(region.len() * 3 + 1024);
@@ -142,7 +144,9 @@ impl Document {
         text.push_str(region.trim_end_matches('\n'));
         text.push_str("\n\n[versions]\n");
         for (name, version) in versions {
-            text.push_str(&format!("\"{name}\" = {version}\n"));
+            for piece in ["\"", name, "\" = ", &version, "\n"] {
+                text.push_str(piece);
+            }
         }
         for table in foreign {
             text.push_str("\n");
@@ -229,7 +233,11 @@ impl Document {
 
     /// The version of a secret as it is spelled, an inline table.
     pub(super) fn version_line(&self, name: &SecretName) -> Option<&str> {
-        let line = self.versions.get(name.as_str()).map(|range| &self.text.expose()[range.clone()])?;
+        let text = self.text.expose();
+        // The text was read before, so it can be read again.
+        let read = || Outline::read_all(text).map(|outline| versions(text, &outline)).unwrap_or_default();
+        let range = self.versions.get_or_init(read).get(name.as_str())?.clone();
+        let line = &text[range];
         // Any other form could not be written again; its age is forgotten rather than the store spoiled.
         (line.starts_with('{') && line.ends_with('}') && !line.contains('\n')).then_some(line)
     }
@@ -266,7 +274,8 @@ impl Document {
 /// The secrets of a text of `[secrets.group]` tables, as `edit` shows it, with the byte where each stands.
 pub(super) fn check_secrets_text(text: &str) -> Result<Vec<(SecretName, usize)>, DocumentError> {
     let outline = Outline::read(text, &["secrets"])?;
-    if let Some(table) = outline.tables.iter().find(|table| section(table) != "secrets") {
+    let is_foreign = |table: &&Table| section(table) != "secrets" || table.path.len() == 1 || table.is_array;
+    if let Some(table) = outline.tables.iter().skip(1).find(is_foreign) {
         return Err(error_at(text, table.start, DocumentProblem::ForeignTable));
     }
     let entries = entries(text, &outline)?;
@@ -279,11 +288,11 @@ pub(super) fn section(table: &Table) -> &str {
     table.path.first().map_or("", String::as_str)
 }
 
-fn raw<'t>(text: &'t str, leaf: &Leaf) -> &'t str {
+fn raw<'t>(text: &'t str, leaf: &Leaf<'_>) -> &'t str {
     &text[leaf.value.clone()]
 }
 
-fn header(text: &str, outline: &Outline) -> Result<Header, DocumentError> {
+fn header(text: &str, outline: &Outline<'_>) -> Result<Header, DocumentError> {
     let damaged = |what| error_at(text, 0, DocumentProblem::Store(what));
     let find = |key: &str| {
         outline.leaves.iter().find(|leaf| {
@@ -309,7 +318,7 @@ fn header(text: &str, outline: &Outline) -> Result<Header, DocumentError> {
     })
 }
 
-fn recipients(text: &str, outline: &Outline) -> Result<Vec<Recipient>, DocumentError> {
+fn recipients(text: &str, outline: &Outline<'_>) -> Result<Vec<Recipient>, DocumentError> {
     let mut found = Vec::new();
     for (index, table) in
         outline.tables.iter().enumerate().filter(|(_, table)| section(table) == "recipients")
@@ -317,7 +326,7 @@ fn recipients(text: &str, outline: &Outline) -> Result<Vec<Recipient>, DocumentE
         let damaged = || {
             error_at(text, table.start, DocumentProblem::Store("a recipient needs a name, a key and a date"))
         };
-        let find = |key: &str| outline.leaves.iter().find(|leaf| leaf.table == index && leaf.keys == [key]);
+        let find = |key: &str| outline.leaves.iter().find(|leaf| leaf.table == index && *leaf.keys == [key]);
         let string = |key| {
             let leaf = find(key)?;
             decode_scalar(raw(text, leaf), leaf.encoding).ok().map(|value| value.expose().to_owned())
@@ -335,7 +344,7 @@ fn recipients(text: &str, outline: &Outline) -> Result<Vec<Recipient>, DocumentE
     }
 }
 
-fn entries(text: &str, outline: &Outline) -> Result<Vec<Entry>, DocumentError> {
+fn entries(text: &str, outline: &Outline<'_>) -> Result<Vec<Entry>, DocumentError> {
     refuse_repeated_tables(text, outline)?;
     let mut entries = Vec::with_capacity(outline.leaves.len());
     for leaf in &outline.leaves {
@@ -348,11 +357,12 @@ fn entries(text: &str, outline: &Outline) -> Result<Vec<Entry>, DocumentError> {
     Ok(entries)
 }
 
-fn entry(text: &str, table: &Table, leaf: &Leaf) -> Result<Entry, DocumentError> {
+fn entry(text: &str, table: &Table, leaf: &Leaf<'_>) -> Result<Entry, DocumentError> {
     let fail = |problem| Err(error_at(text, leaf.start, problem));
-    let named = match (&table.path[1..], leaf.keys.as_slice()) {
+    let named = match (&table.path[1..], &*leaf.keys) {
         _ if table.is_array => return fail(DocumentProblem::ForeignTable),
-        ([], [group, key, ..]) | ([group], [key, ..]) => SecretName::new(group, key),
+        ([], [group, key, ..]) => SecretName::new(group, key),
+        ([group], [key, ..]) => SecretName::new(group, key),
         ([], [_]) => return fail(DocumentProblem::Name(crate::name::NameError::NotGroupAndKey)),
         _ => return error_at_table(text, table),
     };
@@ -365,23 +375,25 @@ fn entry(text: &str, table: &Table, leaf: &Leaf) -> Result<Entry, DocumentError>
     }
     match decode_check(raw(text, leaf), leaf) {
         Ok(()) => Ok(Entry { name, value: leaf.value.clone(), encoding: leaf.encoding }),
-        Err(ScalarProblem::Invalid) => {
-            fail(DocumentProblem::Syntax("the value is not valid TOML".to_owned()))
+        Err(ScalarProblem::Invalid(description)) => {
+            let quoted = leaf.encoding.is_some();
+            let what = if quoted { description } else { "a text needs quotes around it".to_owned() };
+            Err(error_at(text, leaf.value.start, DocumentProblem::Syntax(what)))
         }
         Err(ScalarProblem::NeedsQuotes) => fail(DocumentProblem::NeedsQuotes(name)),
     }
 }
 
 /// Whether a value can be decoded; plain strings can by their form alone.
-fn decode_check(raw: &str, leaf: &Leaf) -> Result<(), ScalarProblem> {
-    decode_scalar(raw, leaf.encoding).map(drop)
+fn decode_check(raw: &str, leaf: &Leaf<'_>) -> Result<(), ScalarProblem> {
+    if is_verbatim(raw, leaf.encoding) { Ok(()) } else { decode_scalar(raw, leaf.encoding).map(drop) }
 }
 
 fn error_at_table<T>(text: &str, table: &Table) -> Result<T, DocumentError> {
     Err(error_at(text, table.start, DocumentProblem::ForeignTable))
 }
 
-fn refuse_repeated_tables(text: &str, outline: &Outline) -> Result<(), DocumentError> {
+fn refuse_repeated_tables(text: &str, outline: &Outline<'_>) -> Result<(), DocumentError> {
     let mut seen: HashMap<&[String], usize> = HashMap::new();
     // The part above all headers has a path only in the text that `edit` shows, where it is `[secrets]`.
     for table in outline.tables.iter().filter(|table| !table.path.is_empty()) {
@@ -401,16 +413,16 @@ fn refuse_repeated_tables(text: &str, outline: &Outline) -> Result<(), DocumentE
 }
 
 /// TOML does not let a group be both `[secrets.group]` and `group.key` below `[secrets]`.
-fn refuse_mixed_groups(text: &str, outline: &Outline) -> Result<(), DocumentError> {
-    let is_dotted = |leaf: &&Leaf| {
+fn refuse_mixed_groups(text: &str, outline: &Outline<'_>) -> Result<(), DocumentError> {
+    let is_dotted = |leaf: &&Leaf<'_>| {
         let table = &outline.tables[leaf.table];
         section(table) == "secrets" && table.path.len() == 1
     };
+    let groups = outline.tables.iter().filter(|table| section(table) == "secrets" && table.path.len() == 2);
+    // The first of each name, as there may be an array of them.
+    let groups: HashMap<&str, &Table> = groups.rev().map(|table| (table.path[1].as_str(), table)).collect();
     for leaf in outline.leaves.iter().filter(is_dotted) {
-        let twin = outline.tables.iter().find(|table| {
-            section(table) == "secrets" && table.path.len() == 2 && table.path[1] == leaf.keys[0]
-        });
-        if let Some(twin) = twin {
+        if let Some(twin) = groups.get(&*leaf.keys[0]) {
             let line = error_at(text, leaf.start, DocumentProblem::ForeignTable).line;
             return Err(error_at(text, twin.start, DocumentProblem::DuplicateTable(line)));
         }
@@ -421,7 +433,9 @@ fn refuse_mixed_groups(text: &str, outline: &Outline) -> Result<(), DocumentErro
 /// The indices of the entries by name; the same name twice is an error.
 fn sort(text: &str, entries: &[Entry]) -> Result<Vec<usize>, DocumentError> {
     let mut sorted: Vec<usize> = (0..entries.len()).collect();
-    sorted.sort_by(|a, b| entries[*a].name.cmp(&entries[*b].name));
+    if !entries.is_sorted_by(|a, b| a.name < b.name) {
+        sorted.sort_by(|a, b| entries[*a].name.cmp(&entries[*b].name));
+    }
     for pair in sorted.windows(2) {
         let (first, second) = (&entries[pair[0]], &entries[pair[1]]);
         if first.name == second.name {
@@ -434,15 +448,16 @@ fn sort(text: &str, entries: &[Entry]) -> Result<Vec<usize>, DocumentError> {
 }
 
 /// The inline table of each name in `[versions]`.
-fn versions(text: &str, outline: &Outline) -> HashMap<String, Range> {
+fn versions(text: &str, outline: &Outline<'_>) -> HashMap<String, Range> {
     let mut found = HashMap::new();
     for leaf in outline.leaves.iter().filter(|leaf| section(&outline.tables[leaf.table]) == "versions") {
         let Some(name) = leaf.keys.first() else { continue };
-        if !found.contains_key(name) {
-            let line = &text[leaf.start..end_of_line(text, leaf.value.end)];
+        if !found.contains_key(&**name) {
+            // An array has no value's place.
+            let line = &text[leaf.start..end_of_line(text, leaf.value.end.max(leaf.start))];
             let start = leaf.start + line.find('{').unwrap_or(line.len());
             let end = leaf.start + line.rfind('}').map_or(line.len(), |brace| brace + 1);
-            found.insert(name.clone(), start.min(end)..end);
+            found.insert(name.clone().into_owned(), start.min(end)..end);
         }
     }
     found

@@ -1,5 +1,6 @@
 //! Changes to a store: gathered in memory, committed once; dropped means nothing happened.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
@@ -15,8 +16,8 @@ use super::envelope;
 use super::error::StoreError;
 use super::merge::{Merged, merge};
 use super::outline::DocumentError;
-use super::splice::{Changes, apply, differences, lines_inside_values, without_empty_tables};
-use super::state::{SIZE_LIMIT, Unlocked, open};
+use super::splice::{Changes, apply, differences, lines_inside_values};
+use super::state::{Unlocked, open, read};
 
 /// Who writes, and when.
 #[derive(Debug, Clone)]
@@ -99,6 +100,13 @@ impl Unlocked {
         Edit { earlier, ..self.edit(origin) }
     }
 
+    /// An earlier text with these secrets as the store holds them now: changes counted from it win over what somebody
+    /// else wrote to them.
+    pub fn caught_up(&self, earlier: &SecretText, names: &[SecretName]) -> Result<SecretText, StoreError> {
+        let now = names.iter().map(|name| (name.clone(), self.document.get(name))).collect();
+        apply(earlier.expose(), &now).map_err(StoreError::Text)
+    }
+
     fn reread(&self, text: &SecretText) -> Result<Document, StoreError> {
         check_secrets_text(text.expose()).map_err(StoreError::Text)?;
         let (header, recipients) = (&self.document.header, &self.document.recipients);
@@ -110,11 +118,6 @@ impl Unlocked {
     /// The lines, from 1, of a text that stand inside values of several lines; none if the text cannot be read.
     pub fn lines_inside_values(text: &SecretText) -> BTreeSet<usize> {
         lines_inside_values(text.expose())
-    }
-
-    /// The text without `[secrets.group]` tables that hold nothing, not even a comment.
-    pub fn without_empty_tables(text: &SecretText) -> SecretText {
-        without_empty_tables(text.expose())
     }
 
     /// Checks a text as [`Edit::set_text`] takes it: the secrets in it, each with the byte where its value starts.
@@ -157,13 +160,21 @@ impl Edit<'_> {
         listed(self.base(), &self.changes)
     }
 
+    /// The secrets that somebody else has changed since, in another way, as far as the opened store shows it.
+    pub fn conflicts(&self) -> Vec<SecretName> {
+        match merge(self.base(), &self.changes, &self.store.document) {
+            Merged::Clean(_) => Vec::new(),
+            Merged::Conflict(names) => names,
+        }
+    }
+
     /// Writes the changes: all of them, or none. Waits at most `patience` for another writer, and merges what it wrote.
     pub fn commit(self, disk: &Disk, author: &Author, patience: Duration) -> Result<Committed, StoreError> {
         let path = &self.store.path;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let _lock = FolderLock::acquire(folder, patience)?;
-        let current = disk.read(path, SIZE_LIMIT)?;
-        let newer = if *current == self.store.sealed {
+        let current = read(disk, path)?;
+        let newer = if current == self.store.sealed {
             None
         } else {
             Some(open(path, &current, &self.store.identities)?)
@@ -243,9 +254,9 @@ fn next_text(
     };
     let touched: BTreeSet<&SecretName> = changes.iter().map(|(name, _)| name).collect();
     let kept: Vec<&SecretName> = theirs.names().filter(|name| !touched.contains(name)).collect();
-    let old = kept.iter().filter_map(|name| Some((name.as_str(), theirs.version_line(name)?.to_owned())));
+    let old = kept.iter().filter_map(|name| Some((name.as_str(), Cow::Borrowed(theirs.version_line(name)?))));
     let new = changes.iter().filter(|(_, change)| *change != Change::Removed).map(|(name, _)| {
-        (name.as_str(), format!("{{ since = {}, origin = \"{}\" }}", author.now, origin.name()))
+        (name.as_str(), Cow::Owned(format!("{{ since = {}, origin = \"{}\" }}", author.now, origin.name())))
     });
     Document::compose(&header, theirs.recipients(), region.expose(), old.chain(new), tables)
 }

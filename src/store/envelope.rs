@@ -3,7 +3,7 @@
 //! Format: age v1 (<https://age-encryption.org/v1>), ASCII-armored.
 
 use std::fmt;
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, Read, Write};
 use std::str::FromStr;
 
 use age::armor::{ArmoredReader, ArmoredWriter, Format};
@@ -11,7 +11,14 @@ use zeroize::Zeroize;
 
 use crate::secret::SecretText;
 
+use super::armor;
 use super::identity::Identity;
+
+/// What an armored age file starts with.
+const ARMOR: &[u8] = b"-----BEGIN AGE ENCRYPTED FILE-----";
+
+/// What an age file without armor starts with, any version.
+const BINARY: &[u8] = b"age-encryption.org/v";
 
 /// Why a file could not be opened or sealed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,16 +60,30 @@ impl std::error::Error for EnvelopeError {}
 
 /// Opens a file. Every byte is authenticated before the first is given out.
 pub(super) fn open(sealed: &[u8], identities: &[Identity]) -> Result<SecretText, EnvelopeError> {
+    // As the age specification allows, and Go's age does.
+    let trimmed = sealed.trim_ascii_start();
+    let sealed = if trimmed.starts_with(ARMOR) { trimmed } else { sealed };
     refuse_foreign(sealed)?;
-    let decryptor =
-        age::Decryptor::new_buffered(ArmoredReader::new(sealed)).map_err(|error| header_error(&error))?;
+    match armor::decode(sealed) {
+        Some(binary) => decrypt(binary.as_slice(), sealed.len(), identities),
+        None => decrypt(ArmoredReader::new(sealed), sealed.len(), identities),
+    }
+}
+
+/// Decrypts what `input` gives, which is at most `longest` bytes.
+fn decrypt(
+    input: impl BufRead,
+    longest: usize,
+    identities: &[Identity],
+) -> Result<SecretText, EnvelopeError> {
+    let decryptor = age::Decryptor::new_buffered(input).map_err(|error| header_error(&error))?;
     if decryptor.is_scrypt() {
         return Err(EnvelopeError::Passphrase);
     }
     let mut reader =
         decryptor.decrypt(identities.iter().map(Identity::as_age)).map_err(|error| header_error(&error))?;
     // Plain text is never longer than the file, so this never grows and leaves no copy behind.
-    let mut plain = Vec::with_capacity(sealed.len() + 64);
+    let mut plain = Vec::with_capacity(longest + 64);
     if reader.read_to_end(&mut plain).is_err() {
         plain.zeroize();
         return Err(EnvelopeError::Damaged);
@@ -96,12 +117,20 @@ fn refuse_foreign(sealed: &[u8]) -> Result<(), EnvelopeError> {
     if sealed.iter().all(u8::is_ascii_whitespace) {
         return Err(EnvelopeError::Empty);
     }
+    // No armor holds the sign, and looking for one byte costs next to nothing.
+    if !sealed.contains(&MARKER[0]) {
+        return Ok(());
+    }
     let marked = sealed.starts_with(MARKER)
         || sealed.windows(MARKER.len() + 1).any(|window| window[0] == b'\n' && &window[1..] == MARKER);
     if marked {
         return Err(EnvelopeError::ConflictMarkers);
     }
-    Ok(())
+    if [ARMOR, BINARY].iter().any(|magic| sealed.starts_with(magic)) {
+        return Ok(());
+    }
+    let is_cut_short = [ARMOR, BINARY].iter().any(|magic| magic.starts_with(sealed));
+    Err(if is_cut_short { EnvelopeError::Damaged } else { EnvelopeError::NotAge })
 }
 
 fn header_error(error: &age::DecryptError) -> EnvelopeError {

@@ -1,5 +1,6 @@
 //! Two sealed stores that grew from one, made one: for git's merges, where nobody can be asked while they run.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -163,12 +164,16 @@ fn region(
 }
 
 /// The version of each merged secret, from the side whose value it has.
-fn versions<'a>(ours: &'a Document, theirs: &'a Document, taken: &'a Changes) -> Vec<(&'a str, String)> {
+fn versions<'a>(
+    ours: &'a Document,
+    theirs: &'a Document,
+    taken: &'a Changes,
+) -> Vec<(&'a str, Cow<'a, str>)> {
     let kept = ours.names().filter(|name| !taken.contains_key(*name)).map(|name| (ours, name));
     let new = taken.iter().filter(|(_, value)| value.is_some()).map(|(name, _)| (theirs, name));
     let lines = kept.chain(new);
     lines
-        .filter_map(|(document, name)| Some((name.as_str(), document.version_line(name)?.to_owned())))
+        .filter_map(|(document, name)| Some((name.as_str(), Cow::Borrowed(document.version_line(name)?))))
         .collect()
 }
 
@@ -328,7 +333,7 @@ mod tests {
             let sealed = sealed(&[&me], "", &[table]);
             joined(None, &sealed, &sealed, &me)
         };
-        let spelled = "[conflicts]\n\"a.b\" = { theirs = 'x' }\n\"a.c\".removed = true\n";
+        let spelled = "[conflicts]\n\"a.b\".theirs = 'x'\n\"a.c\".removed = true\n";
         assert_eq!(sides(spelled).ok().unwrap().1.conflicts().count(), 2);
         for wrong in [
             "[conflicts]\n\"a.b\".theirs = \"x\"\n\"a.b\".removed = true\n",

@@ -1,6 +1,7 @@
 //! The encrypted file: opening it, the document inside, changes to it, and how two changes become one.
 
 mod toml_text;
+mod plain;
 mod outline;
 mod strict;
 mod conflict;
@@ -8,6 +9,7 @@ mod document;
 mod splice;
 mod merge;
 mod identity;
+mod armor;
 mod envelope;
 mod error;
 mod state;

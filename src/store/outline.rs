@@ -3,13 +3,17 @@
 //! The document stays one text. Reading a secret is decoding a span, changing one is replacing a span, and so comments,
 //! order and spelling of everything else survive, and no tree of half-forgotten copies needs wiping.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::ops::Deref;
 
 use toml_parser::decoder::Encoding;
 use toml_parser::parser::{Event, EventKind, RecursionGuard, ValidateWhitespace, parse_document};
 use toml_parser::{ParseError, Source};
 
 use crate::name::{NameError, SecretName};
+
+use super::plain;
 
 /// How deep arrays and inline tables may nest, as in the `toml` crate: the parser descends on the stack.
 const DEEPEST: u32 = 80;
@@ -82,15 +86,32 @@ impl std::error::Error for DocumentError {}
 /// A byte range of the document.
 pub(super) type Range = std::ops::Range<usize>;
 
+/// The decoded keys from a table to a value; mostly one, which takes no room of its own.
+pub(super) enum Keys<'t> {
+    One([Cow<'t, str>; 1]),
+    Several(Vec<Cow<'t, str>>),
+}
+
+impl<'t> Deref for Keys<'t> {
+    type Target = [Cow<'t, str>];
+
+    fn deref(&self) -> &Self::Target {
+        match self {
+            Self::One(key) => key,
+            Self::Several(keys) => keys,
+        }
+    }
+}
+
 /// One `key = value` with a scalar, wherever it stands.
-pub(super) struct Leaf {
+pub(super) struct Leaf<'t> {
     /// The table it stands under, an index into [`Outline::tables`].
     pub(super) table: usize,
-    /// The keys from the table to the value, decoded.
-    pub(super) keys: Vec<String>,
+    /// The keys from the table to the value.
+    pub(super) keys: Keys<'t>,
     /// Where the first key starts.
     pub(super) start: usize,
-    /// Where the value stands; empty for an array.
+    /// Where the value stands; empty for an array, perhaps the whole table for an inline table.
     pub(super) value: Range,
     /// How the value is quoted.
     pub(super) encoding: Option<Encoding>,
@@ -110,14 +131,31 @@ pub(super) struct Table {
 
 /// All tables and scalars of a document in their order.
 #[derive(Default)]
-pub(super) struct Outline {
+pub(super) struct Outline<'t> {
     pub(super) tables: Vec<Table>,
-    pub(super) leaves: Vec<Leaf>,
+    pub(super) leaves: Vec<Leaf<'t>>,
 }
 
-impl Outline {
-    /// Reads a document. `root` is the path that the part above all headers belongs to.
-    pub(super) fn read(text: &str, root: &[&str]) -> Result<Self, DocumentError> {
+impl<'t> Outline<'t> {
+    /// Reads a document; what stands in `[versions]` may be missing. `root` is the path that the part above all
+    /// headers belongs to.
+    pub(super) fn read(text: &'t str, root: &[&str]) -> Result<Self, DocumentError> {
+        plain::read(text, root, false).map_or_else(|| Self::read_any(text, root), Ok)
+    }
+
+    /// Reads a document with what stands in `[versions]`.
+    pub(super) fn read_all(text: &'t str) -> Result<Self, DocumentError> {
+        plain::read(text, &[], true).map_or_else(|| Self::read_any(text, &[]), Ok)
+    }
+
+    /// An outline of the part above all headers, and of nothing in it yet.
+    pub(super) fn empty(root: &[&str]) -> Self {
+        let path = root.iter().map(|key| (*key).to_owned()).collect();
+        Self { tables: vec![Table { path, start: 0, is_array: false }], leaves: Vec::new() }
+    }
+
+    /// Reads a document in any form that TOML knows.
+    pub(super) fn read_any(text: &'t str, root: &[&str]) -> Result<Self, DocumentError> {
         let source = Source::new(text);
         let tokens = source.lex().into_vec();
         let mut builder = Builder::new(text, root);
@@ -150,8 +188,8 @@ pub(super) fn error_at(text: &str, at: usize, problem: DocumentProblem) -> Docum
 
 struct Builder<'t> {
     text: &'t str,
-    outline: Outline,
-    keys: Vec<String>,
+    outline: Outline<'t>,
+    keys: Vec<Cow<'t, str>>,
     /// Where the first of `keys` starts.
     start: Option<usize>,
     /// Lengths of `keys` and of the leaves at the open inline tables; `None` for an open array.
@@ -162,10 +200,8 @@ struct Builder<'t> {
 
 impl<'t> Builder<'t> {
     fn new(text: &'t str, root: &[&str]) -> Self {
-        let path = root.iter().map(|key| (*key).to_owned()).collect();
-        let outline = Outline { tables: vec![Table { path, start: 0, is_array: false }], leaves: Vec::new() };
-        let (keys, open) = (Vec::new(), Vec::new());
-        Self { text, outline, keys, start: None, open, bad_key: None }
+        let outline = Outline::empty(root);
+        Self { text, outline, keys: Vec::new(), start: None, open: Vec::new(), bad_key: None }
     }
 
     fn event(&mut self, event: &Event) {
@@ -200,16 +236,16 @@ impl<'t> Builder<'t> {
         let span = event.span();
         let raw = &self.text[span.start()..span.end()];
         self.start.get_or_insert(span.start());
-        let mut decoded = std::borrow::Cow::Borrowed("");
+        let mut decoded = Cow::Borrowed("");
         let raw = toml_parser::Raw::new_unchecked(raw, event.encoding(), span);
         raw.decode_key(&mut decoded, &mut self.bad_key);
-        self.keys.push(decoded.into_owned());
+        self.keys.push(decoded);
     }
 
     fn header(&mut self, event: &Event) {
         let is_array = event.kind() == EventKind::ArrayTableClose;
         let start = self.start.take().unwrap_or(0);
-        let path = std::mem::take(&mut self.keys);
+        let path = self.keys.drain(..).map(Cow::into_owned).collect();
         self.outline.tables.push(Table { path, start, is_array });
     }
 
@@ -228,7 +264,10 @@ impl<'t> Builder<'t> {
 
     fn push_leaf(&mut self, value: Range, encoding: Option<Encoding>, nested: bool) {
         let table = self.outline.tables.len() - 1;
-        let keys = self.keys.clone();
+        let keys = match self.keys.as_slice() {
+            [key] => Keys::One([key.clone()]),
+            keys => Keys::Several(keys.to_vec()),
+        };
         let start = self.start.unwrap_or(0);
         self.outline.leaves.push(Leaf { table, keys, start, value, encoding, nested });
     }

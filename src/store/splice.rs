@@ -33,7 +33,7 @@ pub(super) fn apply(text: &str, changes: &Changes) -> Result<SecretText, Documen
     let outline = Outline::read(text, &["secrets"])?;
     let mut patches = Vec::new();
     let mut added = BTreeMap::new();
-    let places = places(&outline);
+    let places = places(&outline, changes);
     for (name, value) in changes {
         match (places.get(&(name.group(), name.key())), value) {
             (Some(leaf), Some(value)) => patches.push(replaced(leaf, value)),
@@ -56,30 +56,38 @@ pub(super) fn apply(text: &str, changes: &Changes) -> Result<SecretText, Documen
 
 type Patch = (Range, SecretText);
 
-fn places(outline: &Outline) -> BTreeMap<(&str, &str), &Leaf> {
+/// Where the secrets stand that are about to change.
+fn places<'o, 't>(
+    outline: &'o Outline<'t>,
+    changes: &'o Changes,
+) -> BTreeMap<(&'o str, &'o str), &'o Leaf<'t>> {
+    let wanted: BTreeSet<(&str, &str)> = changes.keys().map(|name| (name.group(), name.key())).collect();
     let mut places = BTreeMap::new();
     for leaf in &outline.leaves {
-        let path = outline.tables[leaf.table].path.iter().skip(1).chain(&leaf.keys);
-        let path: Vec<&str> = path.map(String::as_str).collect();
-        if let [group, key] = path[..] {
-            places.insert((group, key), leaf);
+        let place = match (&outline.tables[leaf.table].path[..], &*leaf.keys) {
+            ([_, group], [key]) => (group.as_str(), &**key),
+            ([_], [group, key]) => (&**group, &**key),
+            _ => continue,
+        };
+        if wanted.contains(&place) {
+            places.insert(place, leaf);
         }
     }
     places
 }
 
-fn replaced(leaf: &Leaf, value: &SecretValue) -> Patch {
+fn replaced(leaf: &Leaf<'_>, value: &SecretValue) -> Patch {
     let mut spelled = SecretText::with_capacity(value.expose().len() + 8);
     push_toml_string(&mut spelled, value.expose());
     (leaf.value.clone(), spelled)
 }
 
-fn removed(text: &str, leaf: &Leaf) -> Patch {
+fn removed(text: &str, leaf: &Leaf<'_>) -> Patch {
     (start_of_line(text, leaf.start)..end_of_line(text, leaf.value.end), SecretText::default())
 }
 
 /// Where a new secret of an existing group goes, and what stands before its key there: after the group's last secret.
-fn spot(text: &str, outline: &Outline, group: &str) -> Option<(usize, String)> {
+fn spot(text: &str, outline: &Outline<'_>, group: &str) -> Option<(usize, String)> {
     let tables = &outline.tables;
     let last = outline.leaves.iter().rfind(|leaf| match &tables[leaf.table].path[1..] {
         [] => leaf.keys.first().is_some_and(|key| key == group),
@@ -147,18 +155,80 @@ pub(super) fn lines_inside_values(text: &str) -> BTreeSet<usize> {
     several.flat_map(|leaf| line(leaf.value.start) + 1..=line(leaf.value.end)).collect()
 }
 
-/// The text without tables that hold nothing, not even a comment.
-pub(super) fn without_empty_tables(text: &str) -> SecretText {
-    let Ok(outline) = Outline::read(text, &["secrets"]) else { return SecretText::new(text.to_owned()) };
-    let starts = outline.tables.iter().skip(1).map(|table| start_of_line(text, table.start));
-    let bounds: Vec<usize> = starts.chain([text.len()]).collect();
-    let mut patches = Vec::new();
-    for pair in bounds.windows(2) {
-        let rest = &text[end_of_line(text, pair[0]).min(pair[1])..pair[1]];
-        let is_bare = text[pair[0]..end_of_line(text, pair[0])].trim_end().ends_with(']');
-        if rest.trim().is_empty() && is_bare {
-            patches.push((pair[0]..pair[1], SecretText::default()));
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::document::check_secrets_text;
+    use super::*;
+
+    fn line() -> impl Strategy<Value = String> {
+        prop_oneof![
+            Just("\n".to_owned()),
+            Just("# a comment with = and [secrets.x]\n".to_owned()),
+            "[a-z]{1,4}".prop_map(|key| format!("  k{key}   =   'v # {key}' # end\n")),
+            "[a-z]{1,4}"
+                .prop_map(|key| format!("m{key} = \"\"\"\n# in\n[secrets.in]\nx = 1\n\"\"\"   # end\n")),
+            "[a-z]{1,4}".prop_map(|key| format!("[secrets.g{key}]\n")),
+        ]
+    }
+
+    /// Lines; keys and tables stand only once.
+    fn document() -> impl Strategy<Value = Vec<String>> {
+        prop::collection::vec(line(), 0..20).prop_map(|mut lines| {
+            lines.insert(0, "[secrets.first]\n".to_owned());
+            let mut seen = BTreeSet::new();
+            let key = |line: &str| line.split('=').next().unwrap().trim().to_owned();
+            lines.retain(|line| line == "\n" || line.starts_with('#') || seen.insert(key(line)));
+            lines
+        })
+    }
+
+    fn names(text: &str) -> Vec<SecretName> {
+        check_secrets_text(text).unwrap().into_iter().map(|(name, _)| name).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn one_change_leaves_every_other_line_alone(
+            lines in document(),
+            pick in any::<prop::sample::Index>(),
+            value in "(?s).{0,8}",
+        ) {
+            let text = lines.concat();
+            let all = names(&text);
+            prop_assume!(!all.is_empty());
+            let name = pick.get(&all).clone();
+            let own = |line: &&String| line.trim_start().starts_with(&format!("{} ", name.key()));
+            let others: Vec<&String> = lines.iter().filter(|line| !own(line)).collect();
+
+            let removed = apply(&text, &Changes::from([(name.clone(), None)])).unwrap();
+            let expected: String = others.iter().map(|line| line.as_str()).collect();
+            prop_assert_eq!(removed.expose(), expected.as_str());
+
+            let new = Some(SecretValue::new(value.clone()));
+            let changed = apply(&text, &Changes::from([(name.clone(), new)])).unwrap();
+            prop_assert_eq!(names(changed.expose()), all);
+            let mut rest = changed.expose();
+            for line in others {
+                let at = rest.find(line.as_str());
+                prop_assert!(at.is_some(), "{:?} is gone from {}", line, changed.expose());
+                rest = &rest[at.unwrap() + line.len()..];
+            }
+        }
+
+        #[test]
+        fn a_new_secret_leaves_every_line_alone(
+            lines in document(),
+            group in prop_oneof![Just("first"), Just("new")],
+        ) {
+            let text = lines.concat();
+            let name = SecretName::new(group, "added").unwrap();
+            let changes = Changes::from([(name.clone(), Some(SecretValue::new("v".to_owned())))]);
+            let changed = apply(&text, &changes).unwrap();
+            let ours = if group == "new" { "\n[secrets.new]\nadded = \"v\"\n" } else { "added = \"v\"\n" };
+            prop_assert_eq!(changed.expose().replace(ours, ""), text);
+            prop_assert!(names(changed.expose()).contains(&name));
         }
     }
-    patched(text, patches, &SecretText::default())
 }

@@ -35,9 +35,9 @@ impl Store {
 
     /// Reads and opens the store.
     pub fn unlock(self, disk: &Disk, identities: Vec<Identity>) -> Result<Unlocked, StoreError> {
-        let sealed = disk.read(&self.path, SIZE_LIMIT)?;
+        let sealed = read(disk, &self.path)?;
         let document = open(&self.path, &sealed, &identities)?;
-        Ok(Unlocked { path: self.path, sealed: sealed.to_vec(), identities, document })
+        Ok(Unlocked { path: self.path, sealed, identities, document })
     }
 
     /// Makes a new store without secrets for one first recipient. Never overwrites a file.
@@ -78,6 +78,11 @@ impl Unlocked {
     pub fn path(&self) -> &Path {
         &self.path
     }
+}
+
+/// The sealed bytes, which are no secret: wiping megabytes of them would take longer than opening them.
+pub(super) fn read(disk: &Disk, path: &Path) -> Result<Vec<u8>, StoreError> {
+    Ok(std::mem::take(&mut *disk.read(path, SIZE_LIMIT)?))
 }
 
 /// Opens sealed bytes and reads the document in them. `path` is for messages.

@@ -6,12 +6,11 @@
 use std::collections::HashSet;
 
 use jiff::Timestamp;
-use toml_parser::decoder::Encoding;
 
 use crate::secret::SecretText;
 
 use super::document::{section, start_of_line};
-use super::outline::{DocumentError, DocumentProblem, Leaf, Outline, error_at};
+use super::outline::{DocumentError, DocumentProblem, Outline, error_at};
 
 /// Refuses a document that is no TOML outside its secrets.
 pub(super) fn refuse_what_toml_refuses(text: &str, outline: &Outline) -> Result<(), DocumentError> {
@@ -48,30 +47,26 @@ fn has_usual_versions(text: &str, outline: &Outline) -> bool {
     let first = outline.leaves.partition_point(|leaf| leaf.table < index);
     let end = outline.leaves.partition_point(|leaf| leaf.table <= index);
     let leaves = &outline.leaves[first..end];
-    let mut names = HashSet::with_capacity(leaves.len() / 2);
+    let mut names = HashSet::with_capacity(leaves.len());
     table.path.len() == 1
         && !table.is_array
-        && leaves.len().is_multiple_of(2)
-        && leaves.chunks(2).all(|pair| {
-            pair[0].start == pair[1].start
-                && is(&pair[0], "since")
-                && is_usual_time(&text[pair[0].value.clone()])
-                && is(&pair[1], "origin")
-                && is_word(&text[pair[1].value.clone()], pair[1].encoding)
-                && names.insert(pair[0].keys[0].as_str())
+        && leaves.iter().all(|leaf| {
+            leaf.nested
+                && leaf.keys.len() == 1
+                && is_usual_version(&text[leaf.value.clone()])
+                && names.insert(&leaf.keys[0])
         })
 }
 
-fn is(leaf: &Leaf, key: &str) -> bool {
-    leaf.nested && leaf.keys.len() == 2 && leaf.keys[1] == key
+/// `{ since = 2026-11-23T12:00:00Z, origin = "edit" }`.
+fn is_usual_version(raw: &str) -> bool {
+    let parts = raw.strip_prefix("{ since = ").and_then(|rest| rest.split_once(", origin = \""));
+    let Some((since, origin)) = parts else { return false };
+    let word = origin.strip_suffix("\" }");
+    is_usual_time(since) && word.is_some_and(|word| word.bytes().all(|byte| byte.is_ascii_lowercase()))
 }
 
 /// A moment as this program writes it, `2026-11-23T12:00:00Z`.
 fn is_usual_time(raw: &str) -> bool {
     raw.len() == 20 && raw.as_bytes()[4] == b'-' && raw.parse::<Timestamp>().is_ok()
-}
-
-fn is_word(raw: &str, encoding: Option<Encoding>) -> bool {
-    encoding == Some(Encoding::BasicString)
-        && raw.trim_matches('"').bytes().all(|byte| byte.is_ascii_lowercase())
 }

@@ -1,8 +1,7 @@
 //! TOML spelling of single values (TOML 1.0, "String"), read back by `toml_parser`.
 
-use toml_parser::Raw;
-use toml_parser::Span;
 use toml_parser::decoder::{Encoding, StringBuilder};
+use toml_parser::{ParseError, Raw, Span};
 
 use crate::secret::{SecretText, SecretValue};
 
@@ -59,25 +58,25 @@ impl<'s> StringBuilder<'s> for Decoded {
 }
 
 /// Why a scalar is not the text of a secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ScalarProblem {
-    /// Not valid TOML.
-    Invalid,
+    /// Not valid TOML: what the parser says, which never quotes.
+    Invalid(String),
     /// A date, or a number written in a way that has several spellings.
     NeedsQuotes,
 }
 
 /// The text that a scalar stands for. Booleans and plain decimal numbers stand for themselves.
 pub(super) fn decode_scalar(raw: &str, encoding: Option<Encoding>) -> Result<SecretValue, ScalarProblem> {
-    if encoding == Some(Encoding::LiteralString) || is_simple_basic_string(raw, encoding) {
+    if is_verbatim(raw, encoding) {
         return Ok(SecretValue::new(raw[1..raw.len() - 1].to_owned()));
     }
     let mut decoded = Decoded(SecretText::with_capacity(raw.len()));
-    let mut problem = None;
+    let mut problem: Option<ParseError> = None;
     let span = Span::new_unchecked(0, raw.len());
     let _kind = Raw::new_unchecked(raw, encoding, span).decode_scalar(&mut decoded, &mut problem);
-    if problem.is_some() {
-        return Err(ScalarProblem::Invalid);
+    if let Some(problem) = problem {
+        return Err(ScalarProblem::Invalid(problem.description().to_owned()));
     }
     if encoding.is_some() {
         return Ok(SecretValue::new(decoded.0.expose().to_owned()));
@@ -86,6 +85,11 @@ pub(super) fn decode_scalar(raw: &str, encoding: Option<Encoding>) -> Result<Sec
         return Ok(SecretValue::new(raw.to_owned()));
     }
     Err(ScalarProblem::NeedsQuotes)
+}
+
+/// Whether the value is exactly what stands between the quotes.
+pub(super) fn is_verbatim(raw: &str, encoding: Option<Encoding>) -> bool {
+    encoding == Some(Encoding::LiteralString) || is_simple_basic_string(raw, encoding)
 }
 
 fn is_simple_basic_string(raw: &str, encoding: Option<Encoding>) -> bool {

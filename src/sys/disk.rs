@@ -230,7 +230,8 @@ impl Disk {
     /// Removes a folder with all that is in it, wiping the files first; one that is not there is fine.
     pub fn wipe_folder(&self, path: &Path) -> Result<(), FileError> {
         for file in self.files(path, "").unwrap_or_default() {
-            self.wipe(&file)?;
+            // What could not be wiped must go all the same.
+            let _ = self.wipe(&file);
         }
         match fs::remove_dir_all(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {

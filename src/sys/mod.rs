@@ -7,6 +7,7 @@ mod env;
 mod lock;
 mod process;
 mod random;
+mod stamp;
 mod replace;
 mod system;
 mod terminal;
@@ -18,8 +19,9 @@ pub use disk::{
 pub use env::{Environment, Variable};
 pub use lock::{FolderLock, LockError};
 pub use process::{
-    Ending, Session, SessionEnd, capture, exec, output, own_process, own_program, process_exists,
+    Ending, Session, SessionEnd, Signals, capture, exec, output, own_process, own_program, process_exists,
 };
 pub use random::{OsRandom, Random};
+pub use stamp::Stamp;
 pub use system::{System, host_name};
 pub use terminal::{ControllingTerminal, NoTerminal, Terminal};

@@ -1,16 +1,18 @@
 //! Other programs: handing the process over to one, asking one, and sitting beside an editor.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 /// How often a running editor is looked at.
@@ -100,48 +102,98 @@ pub enum SessionEnd {
     Stopped,
 }
 
-/// An interactive program that has the terminal while this one waits.
-///
-/// From its start to its drop, this process survives Ctrl-C, Ctrl-\, SIGTERM and SIGHUP, so that it can save what the
-/// person typed. After the drop the signals are still noted rather than deadly; the process is about to end.
-pub struct Session {
-    child: Child,
-    told_to_stop: Arc<AtomicBool>,
+/// Whether a signal was noted. One for the whole process, as signals are.
+static ARRIVED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
+
+/// From now on only signals that are yet to come count.
+pub(super) fn forget_signals() {
+    ARRIVED.store(false, Ordering::SeqCst);
 }
 
-impl Session {
+/// Whether a signal was noted since [`forget_signals`].
+pub(super) fn signal_arrived() -> bool {
+    ARRIVED.load(Ordering::SeqCst)
+}
+
+/// Keeps signals from ending this process while a person's work has to be brought to safety.
+///
+/// From its making to its drop Ctrl-C, Ctrl-\\, SIGTERM and SIGHUP are only noted; afterwards they are as deadly as
+/// ever. Questions on the terminal end unanswered when one arrives.
+pub struct Signals {
+    told_to_stop: Arc<AtomicBool>,
+    deadly: Arc<AtomicBool>,
+}
+
+impl Signals {
+    /// Starts to note signals.
+    pub fn hold() -> io::Result<Self> {
+        let signals =
+            Self { told_to_stop: Arc::new(AtomicBool::new(false)), deadly: Arc::new(AtomicBool::new(false)) };
+        for signal in [SIGTERM, SIGHUP, SIGINT, SIGQUIT] {
+            signal_hook::flag::register_conditional_default(signal, Arc::clone(&signals.deadly))?;
+            signal_hook::flag::register(signal, Arc::clone(&ARRIVED))?;
+        }
+        // A terminal sends the other two to the editor as well, which knows what to do with them.
+        for signal in [SIGTERM, SIGHUP] {
+            signal_hook::flag::register(signal, Arc::clone(&signals.told_to_stop))?;
+        }
+        Ok(signals)
+    }
+
+    /// Whether SIGTERM came, or SIGHUP because the terminal went away.
+    pub fn told_to_stop(&self) -> bool {
+        self.told_to_stop.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        self.deadly.store(true, Ordering::SeqCst);
+    }
+}
+
+/// An interactive program that has the terminal while this one waits.
+pub struct Session<'s> {
+    child: Child,
+    signals: &'s Signals,
+    /// The terminal and how it was set before the program changed it.
+    terminal: Option<(File, Termios)>,
+}
+
+impl<'s> Session<'s> {
     /// Starts the program on this process's own terminal.
     pub fn start<'a>(
         program: &str,
         arguments: &[OsString],
         environment: impl IntoIterator<Item = (&'a OsStr, &'a OsStr)>,
+        signals: &'s Signals,
     ) -> io::Result<Self> {
-        let told_to_stop = Arc::new(AtomicBool::new(false));
-        let ignored = Arc::new(AtomicBool::new(false));
-        for signal in [SIGTERM, SIGHUP] {
-            signal_hook::flag::register(signal, Arc::clone(&told_to_stop))?;
-        }
-        // The terminal sends these to the editor as well, which knows what to do with them.
-        for signal in [SIGINT, SIGQUIT] {
-            signal_hook::flag::register(signal, Arc::clone(&ignored))?;
-        }
+        let terminal = File::open("/dev/tty").ok().and_then(|tty| {
+            let settings = tcgetattr(&tty).ok()?;
+            Some((tty, settings))
+        });
         let child = Command::new(program).args(arguments).env_clear().envs(environment).spawn()?;
-        Ok(Self { child, told_to_stop })
+        Ok(Self { child, signals, terminal })
     }
 
     /// Waits until the program ends or this process is told to stop.
     pub fn wait(mut self) -> io::Result<SessionEnd> {
-        loop {
+        let end = loop {
             if let Some(status) = self.child.try_wait()? {
-                let stopped = self.told_to_stop.load(Ordering::SeqCst);
-                return Ok(if stopped { SessionEnd::Stopped } else { SessionEnd::Ended(ending(status)) });
+                let ended = SessionEnd::Ended(ending(status));
+                break if self.signals.told_to_stop() { SessionEnd::Stopped } else { ended };
             }
-            if self.told_to_stop.load(Ordering::SeqCst) {
+            if self.signals.told_to_stop() {
                 self.stop()?;
-                return Ok(SessionEnd::Stopped);
+                break SessionEnd::Stopped;
             }
             std::thread::sleep(PAUSE);
+        };
+        // A program that was killed leaves the terminal without echo and line ends.
+        if let (Some((tty, settings)), false) = (&self.terminal, end == SessionEnd::Ended(Ending::Code(0))) {
+            let _ = tcsetattr(tty, OptionalActions::Now, settings);
         }
+        Ok(end)
     }
 
     /// Asks the program to stop, then makes it.

@@ -3,13 +3,19 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
 use crate::secret::SecretValue;
 
+use super::process::{forget_signals, signal_arrived};
+
 /// Longest answer that is read, in bytes.
 const LONGEST_ANSWER: usize = 64 * 1024;
+
+/// How often to look for signals while a question stands: 50 ms.
+const GLANCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
 /// Control characters that a terminal sends as bytes (ASCII).
 const CTRL_C: u8 = 0x03;
@@ -45,6 +51,7 @@ impl Terminal for ControllingTerminal {
 
     fn ask(&mut self, question: &str) -> io::Result<String> {
         let mut tty = Self::open()?;
+        forget_signals();
         tty.write_all(question.as_bytes())?;
         read_line(&mut tty).map(|line| line.as_str().to_owned())
     }
@@ -91,11 +98,25 @@ fn to_text(line: &[u8]) -> io::Result<Zeroizing<String>> {
     Ok(Zeroizing::new(text.to_owned()))
 }
 
+/// Waits until something was typed. A signal that is only noted does not end a read, but it must end a question.
+fn wait_for_input(tty: &File) -> io::Result<()> {
+    loop {
+        let ready = poll(&mut [PollFd::new(tty, PollFlags::IN)], Some(&GLANCE))?;
+        if signal_arrived() {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        if ready > 0 {
+            return Ok(());
+        }
+    }
+}
+
 /// Reads up to the end of the line, byte by byte: nothing that follows may be swallowed.
 fn read_line(tty: &mut File) -> io::Result<Zeroizing<String>> {
     let mut line = Zeroizing::new(Vec::with_capacity(LONGEST_ANSWER));
     let mut byte = [0];
     loop {
+        wait_for_input(tty)?;
         if tty.read(&mut byte)? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }

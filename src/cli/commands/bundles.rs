@@ -1,7 +1,6 @@
 //! Steps that the commands working on bundles share.
 
 use crate::bundle::{Bundle, BundleName};
-use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Kind};
 use crate::name::nearest;
 use crate::render::{self, Assignment, Unrenderable};
@@ -9,9 +8,8 @@ use crate::schema::{Dialect, Schema};
 use crate::secret::SecretText;
 use crate::store::{Document, Unlocked};
 
-/// Opens the store for giving its values away, which needs a decision wherever two branches disagree.
-pub(super) fn unlock_settled(context: &mut Context) -> Result<Unlocked, Failure> {
-    let store = context.unlock()?;
+/// The store for giving its values away, which needs a decision wherever two branches disagree.
+pub(super) fn settled(store: Unlocked) -> Result<Unlocked, Failure> {
     let names = store.document().conflicts().map(|(name, _)| name);
     let messages: Vec<String> = names
         .map(|name| format!("{name} is in conflict: two branches changed it in different ways"))

@@ -34,11 +34,15 @@ pub(crate) fn run(args: &InitArgs, context: &mut Context) -> Result<(), Failure>
             .hint("`luca-secrets edit` changes it; to start anew, move it away first"));
     }
     let identity_path = identity_path(context)?;
-    let reuse_identity = context.disk.kind(&identity_path)?.is_some();
+    // Every later command would take the one in the environment before any file.
+    let is_in_env = context.settings.identity.is_none() && context.env.get(Variable::Identity).is_some();
+    let reuse_identity = is_in_env || context.disk.kind(&identity_path)?.is_some();
+    let identity_place =
+        if is_in_env { Variable::Identity.name().to_owned() } else { identity_path.display().to_string() };
     let keep_schema = context.disk.files(&schemas, ".toml").is_ok_and(|files| !files.is_empty());
     if args.dry_run.dry_run {
         let verb = if reuse_identity { "would be used" } else { "would be made" };
-        context.ui.say(&format!("the identity {} {verb}", identity_path.display()));
+        context.ui.say(&format!("the identity {identity_place} {verb}"));
         let verb = if keep_schema { "would be used" } else { "would be made" };
         context.ui.say(&format!("the schema {} {verb}", schemas.display()));
         context.ui.say(&format!("the store {} would be made", store.display()));
@@ -54,7 +58,7 @@ pub(crate) fn run(args: &InitArgs, context: &mut Context) -> Result<(), Failure>
     }
     make_store(args, context, recipient)?;
     context.ui.ok(&format!("made the store {}", store.display()));
-    context.ui.hint(&format!("back up {}: without it nobody can open the store", identity_path.display()));
+    context.ui.hint(&format!("back up {identity_place}: without it nobody can open the store"));
     context
         .ui
         .hint("next: `luca-secrets edit` to put secrets in, `luca-secrets render` to write the env files");

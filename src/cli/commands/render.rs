@@ -1,5 +1,6 @@
 //! `render`: env files from the store and the schema.
 
+use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -7,7 +8,7 @@ use serde::Serialize;
 
 use crate::bundle::{Bundle, BundleName};
 use crate::cli::args::{DryRunArg, JsonArg};
-use crate::cli::commands::bundles::{build, dialect_failure, rendered, unlock_settled};
+use crate::cli::commands::bundles::{build, dialect_failure, rendered, settled};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::report::count;
@@ -75,9 +76,11 @@ struct Report {
 
 pub(crate) fn run(args: &RenderArgs, context: &mut Context) -> Result<(), Failure> {
     let dialect = args.dialect.as_deref().map(parse_dialect).transpose()?;
-    let schema = context.schema()?;
+    let (schema, store) = context.schema_and_store()?;
+    // The process ends soon, and a large schema, which holds no secret, takes long to take apart.
+    let schema = ManuallyDrop::new(schema);
     let names = names(args, &schema)?;
-    let store = unlock_settled(context)?;
+    let store = settled(store?)?;
     let document = store.document();
     let bundles = build_all(&schema, document, &names)?;
     context.hide_in_runner_log(

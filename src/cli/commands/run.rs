@@ -7,7 +7,7 @@ use std::io;
 use clap::Args;
 
 use crate::bundle::{Bundle, BundleName};
-use crate::cli::commands::bundles::{build, unlock_settled};
+use crate::cli::commands::bundles::{build, settled};
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Kind};
 use crate::schema::Schema;
@@ -34,9 +34,9 @@ pub(crate) struct RunArgs {
 }
 
 pub(crate) fn run(args: &RunArgs, context: &mut Context) -> Result<(), Failure> {
-    let schema = context.schema()?;
+    let (schema, store) = context.schema_and_store()?;
     let name = bundle_name(args, &schema)?;
-    let store = unlock_settled(context)?;
+    let store = settled(store?)?;
     let bundle = build(&schema, store.document(), name)?;
     drop(store);
     refuse_nul(&bundle)?;

@@ -1,5 +1,6 @@
 //! `set`: add or replace one value.
 
+use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -35,9 +36,11 @@ pub(crate) struct SetArgs {
 
 pub(crate) fn run(args: &SetArgs, context: &mut Context) -> Result<(), Failure> {
     let name = secret_name(&args.name)?;
-    let schema = context.schema()?;
+    let (schema, store) = context.schema_and_store()?;
+    // The process ends soon, and a large schema, which holds no secret, takes long to take apart.
+    let schema = ManuallyDrop::new(schema);
     refuse_undeclared(&schema, &name, args.undeclared)?;
-    let store = context.unlock()?;
+    let store = store?;
     let value = read_value(args, &name, context)?;
     refuse_violations(&schema, &name, &value)?;
     for warning in

@@ -4,18 +4,11 @@ use std::cell::RefCell;
 use std::ops::Range;
 use std::path::Path;
 
-use toml::Spanned;
-use toml::de::{DeString, DeTable, DeValue};
-
 use crate::name::nearest;
 use crate::schema::model::Place;
 
 use super::SchemaError;
-
-/// A key and where it stands.
-pub(super) type Key<'i> = Spanned<DeString<'i>>;
-/// A value and where it stands.
-pub(super) type Value<'i> = Spanned<DeValue<'i>>;
+use super::tree::{Key, Node, Table, Value};
 
 /// With more complaints than this, looking for what may have been meant takes longer than it helps.
 const MOST_SUGGESTIONS: usize = 50;
@@ -148,7 +141,7 @@ impl<'a> Context<'a> {
     }
 
     /// The value as a table.
-    pub(super) fn table<'t, 'i>(&self, key: &Key<'_>, value: &'t Value<'i>) -> Option<&'t DeTable<'i>> {
+    pub(super) fn table<'t, 'i>(&self, key: &Key<'_>, value: &'t Value<'i>) -> Option<&'t Table<'i>> {
         value.get_ref().as_table().or_else(|| self.wrong_type(key, value, "a table"))
     }
 
@@ -164,22 +157,29 @@ impl<'a> Context<'a> {
 
     /// The value as `true` or `false`.
     pub(super) fn flag(&self, key: &Key<'_>, value: &Value<'_>) -> Option<bool> {
-        value.get_ref().as_bool().or_else(|| self.wrong_type(key, value, "true or false"))
+        match value.get_ref() {
+            Node::Boolean(flag) => Some(*flag),
+            _ => self.wrong_type(key, value, "true or false"),
+        }
     }
 
     /// The value as a number of things.
     pub(super) fn count(&self, key: &Key<'_>, value: &Value<'_>) -> Option<usize> {
-        let number = value.get_ref().as_integer();
-        let count = number.and_then(|number| usize::from_str_radix(number.as_str(), number.radix()).ok());
+        let count = match value.get_ref() {
+            Node::Integer(digits, radix) => usize::from_str_radix(digits, *radix).ok(),
+            _ => None,
+        };
         count.or_else(|| self.wrong_type(key, value, "a whole number, 0 or more"))
     }
 
     /// The value as texts: an array of strings.
     pub(super) fn texts(&self, key: &Key<'_>, value: &Value<'_>) -> Option<Vec<String>> {
-        let array = value.get_ref().as_array();
-        let texts = array.and_then(|array| {
-            array.iter().map(|item| item.get_ref().as_str().map(str::to_owned)).collect::<Option<Vec<_>>>()
-        });
+        let texts = match value.get_ref() {
+            Node::Array(items) => {
+                items.iter().map(|item| item.get_ref().as_str().map(str::to_owned)).collect()
+            }
+            _ => None,
+        };
         texts.or_else(|| self.wrong_type(key, value, "an array of strings"))
     }
 
@@ -216,11 +216,4 @@ fn article(word: &str) -> &'static str {
 /// Whether a TOML error is only about a key that is there already.
 pub(super) fn is_duplicate(error: &toml::de::Error) -> bool {
     error.message() == "duplicate key"
-}
-
-/// The entries of a table in the order of the file.
-pub(super) fn in_order<'t, 'i>(table: &'t DeTable<'i>) -> Vec<(&'t Key<'i>, &'t Value<'i>)> {
-    let mut entries: Vec<_> = table.iter().collect();
-    entries.sort_by_key(|(key, _)| key.span().start);
-    entries
 }

@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
 
-use toml::de::{DeTable, DeValue};
-
 use crate::name::{NameError, SecretName, is_secret_part};
 use crate::schema::check::compile_pattern;
 use crate::schema::model::{Entry, Group, Place, Rules, Schema, Type};
 
-use super::context::{Context, Key, Value, in_order};
+use super::context::Context;
+use super::tree::{Key, Node, Table, Value};
 use super::{is_table, policy};
 
 /// What a group may say of itself.
@@ -41,11 +40,11 @@ pub(super) type Attributes = BTreeMap<(String, String), Place>;
 /// Reads the groups of one file.
 pub(super) fn secrets(
     context: Context<'_>,
-    section: &DeTable<'_>,
+    section: &Table<'_>,
     schema: &mut Schema,
     attributes: &mut Attributes,
 ) {
-    for (key, value) in in_order(section) {
+    for (key, value) in section.iter() {
         if !is_secret_part(key.get_ref()) {
             context.error(&key.span(), NameError::SecretCharacters.to_string());
         } else if let Some(members) = context.table(key, value) {
@@ -57,12 +56,12 @@ pub(super) fn secrets(
 fn group(
     context: Context<'_>,
     name: &str,
-    members: &DeTable<'_>,
+    members: &Table<'_>,
     schema: &mut Schema,
     attributes: &mut Attributes,
 ) {
     let known = schema.groups.entry(name.to_owned()).or_default();
-    for (key, value) in in_order(members) {
+    for (key, value) in members.iter() {
         if !is_table(value) {
             attribute(context, name, key, value, known, attributes);
             continue;
@@ -126,12 +125,12 @@ fn entry(context: Context<'_>, at: &Key<'_>, value: &Value<'_>) -> Entry {
         expires: None,
         place: context.place(&at.span()),
     };
-    let DeValue::Table(table) = value.get_ref() else { return entry };
+    let Node::Table(table) = value.get_ref() else { return entry };
     if let Some((key, value)) = table.get_key_value("type") {
         entry.kind = kind(context, key, value).unwrap_or(Type::String);
     }
     entry.secret = entry.kind.is_secret();
-    for (key, value) in table {
+    for (key, value) in table.iter() {
         match key.get_ref().as_ref() {
             "type" => {}
             "title" => entry.title = context.owned(key, value),
@@ -164,7 +163,7 @@ fn rule(context: Context<'_>, key: &Key<'_>, value: &Value<'_>, rules: &mut Rule
 }
 
 /// What no single key can tell.
-fn check(context: Context<'_>, at: &Key<'_>, table: &DeTable<'_>, entry: &Entry) {
+fn check(context: Context<'_>, at: &Key<'_>, table: &Table<'_>, entry: &Entry) {
     if entry.kind == Type::Enum && !table.contains_key("one-of") {
         let hint = "list the words it may be: one-of = [\"a\", \"b\"]".to_owned();
         context.error_with(&at.span(), "type `enum` needs `one-of`", Some(hint));
@@ -214,8 +213,8 @@ fn one_of(context: Context<'_>, key: &Key<'_>, value: &Value<'_>) -> Vec<String>
 
 fn expires(context: Context<'_>, key: &Key<'_>, value: &Value<'_>) -> Option<jiff::civil::Date> {
     let text = match value.get_ref() {
-        DeValue::Datetime(found) => found.to_string(),
-        DeValue::String(text) => text.to_string(),
+        Node::Datetime(found) => found.clone(),
+        Node::String(text) => text.to_string(),
         _ => return context.wrong_type(key, value, "a date"),
     };
     // jiff would take the date out of a date with a time: which day is meant depends on the time zone.

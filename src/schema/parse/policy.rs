@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use toml::de::DeValue;
-
 use crate::schema::duration::parse_duration;
 use crate::schema::model::{Alphabet, Policy, Rotation, Type};
 
-use super::context::{Context, Key, Value, in_order};
+use super::context::Context;
+use super::tree::{Key, Node, Value};
 
 /// The length where the schema gives none: 40 letters and digits hold 238 bits.
 const USUAL_LENGTH: usize = 40;
@@ -30,16 +29,16 @@ pub(super) fn generate(
     let alphabet = usual_alphabet(kind);
     let mut policy = Policy { length: 0, alphabet, prefix: String::new(), suffix: String::new() };
     let table = match value.get_ref() {
-        DeValue::Boolean(false) => return None,
-        DeValue::Boolean(true) => {
+        Node::Boolean(false) => return None,
+        Node::Boolean(true) => {
             policy.length = usual_length(&policy.alphabet);
             return Some(policy);
         }
-        DeValue::Table(table) => table,
+        Node::Table(table) => table,
         _ => return context.wrong_type(key, value, "true or a table"),
     };
     let mut length = None;
-    for (key, value) in in_order(table) {
+    for (key, value) in table.iter() {
         match key.get_ref().as_ref() {
             "length" => length = context.count(key, value).map(|length| (length, value)),
             "alphabet" => {
@@ -122,7 +121,7 @@ fn characters(context: Context<'_>, key: &Key<'_>, value: &Value<'_>) -> Option<
 pub(super) fn rotate(context: Context<'_>, key: &Key<'_>, value: &Value<'_>) -> Option<Rotation> {
     let table = context.table(key, value)?;
     let mut rotation = Rotation { every: None, with: None, on: None };
-    for (key, value) in in_order(table) {
+    for (key, value) in table.iter() {
         match key.get_ref().as_ref() {
             "every" => rotation.every = every(context, key, value),
             "with" => rotation.with = context.owned(key, value),

@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
-use toml::de::{DeTable, DeValue};
-
 use crate::name::{SecretName, TargetName, VariableName};
 use crate::schema::dialect::{Dialect, Reader};
 use crate::schema::model::{Entry, EnvFile, GithubTarget, Place, Schema, Variable};
 use crate::schema::template::Template;
 
-use super::context::{Context, Key, Value, in_order};
+use super::context::Context;
+use super::tree::{Key, Node, Table, Value};
 
 const ENV_FILE_KEYS: [&str; 5] = ["path", "dialect", "mode", "read-by", "variables"];
 const GITHUB_KEYS: [&str; 3] = ["repository", "environment", "secrets"];
@@ -47,7 +46,7 @@ impl<'s> Targets<'s> {
         };
         let mut readers = Vec::new();
         let mut variables = None;
-        for (key, value) in in_order(table) {
+        for (key, value) in table.iter() {
             match key.get_ref().as_ref() {
                 "path" => self.path(context, key, value, &mut file),
                 "dialect" => file.dialect = dialect(context, key, value).unwrap_or(file.dialect),
@@ -75,7 +74,7 @@ impl<'s> Targets<'s> {
             secrets: Vec::new(),
             place: context.place(&key.span()),
         };
-        for (key, value) in in_order(table) {
+        for (key, value) in table.iter() {
             match key.get_ref().as_ref() {
                 "repository" => target.repository = repository(context, key, value).unwrap_or_default(),
                 "environment" => target.environment = environment(context, key, value),
@@ -110,8 +109,8 @@ impl<'s> Targets<'s> {
         }
     }
 
-    fn variables(&self, context: Context<'_>, table: &DeTable<'_>, readers: &[Reader]) -> Vec<Variable> {
-        let entries = in_order(table).into_iter();
+    fn variables(&self, context: Context<'_>, table: &Table<'_>, readers: &[Reader]) -> Vec<Variable> {
+        let entries = table.iter();
         entries.filter_map(|(key, value)| self.variable(context, key, value, readers)).collect()
     }
 
@@ -127,10 +126,10 @@ impl<'s> Targets<'s> {
         let name = name.map_err(|error| context.error(&key.span(), error.to_string())).ok();
         let mut read_by = readers.to_vec();
         let template = match value.get_ref() {
-            DeValue::String(_) => self.template(context, value),
-            DeValue::Table(fields) => {
+            Node::String(_) => self.template(context, value),
+            Node::Table(fields) => {
                 let mut template = None;
-                for (key, value) in in_order(fields) {
+                for (key, value) in fields.iter() {
                     match key.get_ref().as_ref() {
                         "value" => {
                             context.text(key, value)?;
@@ -185,8 +184,8 @@ fn target_name<'p>(
 }
 
 /// Complains about keys that are not there.
-fn require(context: Context<'_>, at: &Key<'_>, table: &DeTable<'_>, keys: &[&str]) {
-    for key in keys.iter().filter(|key| !table.contains_key(**key)) {
+fn require(context: Context<'_>, at: &Key<'_>, table: &Table<'_>, keys: &[&str]) {
+    for key in keys.iter().filter(|key| !table.contains_key(key)) {
         context.error(&at.span(), format!("`{}` has no `{key}`", at.get_ref()));
     }
 }
@@ -242,8 +241,8 @@ fn mode(context: Context<'_>, key: &Key<'_>, value: &Value<'_>) -> Option<u32> {
 fn read_by(context: Context<'_>, key: &Key<'_>, value: &Value<'_>) -> Vec<Reader> {
     let one = std::slice::from_ref(value);
     let items = match value.get_ref() {
-        DeValue::String(_) => one,
-        DeValue::Array(items) => items,
+        Node::String(_) => one,
+        Node::Array(items) => items,
         _ => return context.wrong_type(key, value, "a string or an array of strings").unwrap_or_default(),
     };
     let mut readers = Vec::new();
@@ -283,9 +282,9 @@ fn environment(context: Context<'_>, key: &Key<'_>, value: &Value<'_>) -> Option
 }
 
 /// GitHub keeps names in upper case, and some for itself.
-fn refuse_github_names(context: Context<'_>, secrets: &DeTable<'_>) {
+fn refuse_github_names(context: Context<'_>, secrets: &Table<'_>) {
     let mut seen = BTreeMap::new();
-    for (key, _) in in_order(secrets) {
+    for (key, _) in secrets.iter() {
         let name = key.get_ref().to_ascii_uppercase();
         if name.starts_with("GITHUB_") {
             context.error(&key.span(), "GitHub takes no secret whose name starts with GITHUB_");

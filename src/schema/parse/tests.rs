@@ -360,33 +360,3 @@ fn the_shipped_templates_derive_what_follows_from_others() {
     assert_eq!(render("REDIS_URL", ""), "redis://redis:6379/0");
     assert_eq!(render("SENTRY_DSN", ""), "");
 }
-
-/// Run in a release build: `cargo test --release --lib ten_thousand -- --ignored --nocapture`.
-#[test]
-#[ignore = "a measurement"]
-fn ten_thousand_secrets_and_variables_are_read_quickly() {
-    use std::fmt::Write;
-    let mut text = String::new();
-    for i in 0..10_000 {
-        let group = i / 20;
-        writeln!(text, "[secrets.g{group}.k{i}]\ntype = \"password\"\nmin-length = 8\ntitle = \"K {i}\"")
-            .unwrap();
-    }
-    text.push_str("[env-file.x]\npath = \"x\"\n[env-file.x.variables]\n");
-    for i in 0..10_000 {
-        writeln!(text, "VARIABLE_{i} = \"x{{{{ g{}.k{i}|urlencode }}}}\"", i / 20).unwrap();
-    }
-    let files = [file("s.toml", &text)];
-    let start = std::time::Instant::now();
-    let schema = parse(&files).unwrap();
-    let parsing = start.elapsed();
-    let value = SecretValue::new("p4ssw0rd/p4ssw0rd".to_owned());
-    let start = std::time::Instant::now();
-    for variable in &schema.env_files[&target("x")].variables {
-        variable.template.render(&|_| Some(value.clone())).unwrap();
-    }
-    let rendering = start.elapsed();
-    let message = format!("{} bytes: parsed in {parsing:?}, rendered in {rendering:?}", text.len());
-    assert!(parsing.as_millis() < 100 && rendering.as_millis() < 20, "{message}");
-    std::io::Write::write_all(&mut std::io::stdout(), message.as_bytes()).unwrap();
-}
