@@ -142,7 +142,7 @@ fn what_is_no_store_is_refused_by_every_command() {
         (flipped, format!("error: secrets.enc: damaged: cut short or changed since it was written\n{git}")),
         (
             format!("<<<<<<< ours\n{whole}=======\n{whole}>>>>>>> theirs\n").into(),
-            "error: secrets.enc: git's conflict markers stand in the file\nhint: take one side with `git checkout --ours secrets.enc` or `--theirs`, then make the other side's changes again\n".into(),
+            "error: secrets.enc: git's conflict markers stand in the file\nhint: git merged it without luca-secrets: merge it by secret with `luca-secrets merge --from-index`\n".into(),
         ),
         (
             foreign.into(),

@@ -20,6 +20,7 @@ mod faults;
 mod leaks;
 mod privileged;
 mod commands;
+mod git;
 mod edit;
 mod interop;
 mod readme;

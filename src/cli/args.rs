@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use super::commands::{
-    check, completions, edit, export, generate, get, import, init, list, manual, remove, render, run, set,
+    check, compare, completions, edit, export, generate, get, git, import, init, list, manual, merge, remove,
+    render, run, set,
 };
 
 /// Keeps a project's secrets in one encrypted file, and renders from it the files that programs read.
@@ -91,15 +92,18 @@ pub(super) struct YesArg {
 #[derive(Subcommand)]
 pub(super) enum Command {
     Check(check::CheckArgs),
+    Compare(compare::CompareArgs),
     Completions(completions::CompletionsArgs),
     Edit(edit::EditArgs),
     Export(export::ExportArgs),
     Generate(generate::GenerateArgs),
     Get(get::GetArgs),
+    Git(git::GitArgs),
     Import(import::ImportArgs),
     Init(init::InitArgs),
     List(list::ListArgs),
     Man(manual::ManArgs),
+    Merge(merge::MergeArgs),
     Render(render::RenderArgs),
     Rm(remove::RemoveArgs),
     Run(run::RunArgs),

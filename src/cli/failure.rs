@@ -17,6 +17,8 @@ pub(super) enum Kind {
     Usage,
     /// A check found something.
     Finding,
+    /// A person is needed.
+    Held,
     /// Somebody else changed it; nothing was written.
     Changed,
     /// The reader of standard output went away.
@@ -32,6 +34,7 @@ impl Kind {
             Self::Failed | Self::BrokenPipe => 1,
             Self::Usage => 2,
             Self::Finding => 3,
+            Self::Held => 4,
             Self::Changed => 5,
             Self::NotStarted(code) => code,
         }
@@ -162,6 +165,12 @@ impl From<StoreError> for Failure {
                 .kind(Kind::Changed)
                 .hint("nothing was written; look at the new values and do it again"),
             StoreError::Replaced(_) => Self::new(error).kind(Kind::Changed),
+            StoreError::Unrelated(_) => Self::new(error).hint(
+                "keep one with `git checkout --ours secrets.enc` or `--theirs`, then make the other's changes again",
+            ),
+            StoreError::Unsettled(_) => {
+                Self::new(error).hint("settle it on its branch first, with `luca-secrets merge` there")
+            }
             StoreError::Text(_) | StoreError::Random(_) => Self::new(error),
         }
     }
@@ -169,12 +178,11 @@ impl From<StoreError> for Failure {
 
 fn with_envelope_hint(failure: Failure, error: EnvelopeError) -> Failure {
     match error {
-        EnvelopeError::NoMatchingIdentity => {
-            failure.hint("name another identity with --identity FILE, or ask a reader of the store to add yours")
-        }
-        EnvelopeError::ConflictMarkers => {
-            failure.hint("take one side with `git checkout --ours secrets.enc` or `--theirs`, then make the other side's changes again")
-        }
+        EnvelopeError::NoMatchingIdentity => failure
+            .hint("name another identity with --identity FILE, or ask a reader of the store to add yours"),
+        EnvelopeError::ConflictMarkers => failure.hint(
+            "git merged it without luca-secrets: merge it by secret with `luca-secrets merge --from-index`",
+        ),
         EnvelopeError::Damaged | EnvelopeError::Empty | EnvelopeError::NotAge => {
             failure.hint("take the last good one from git: git restore secrets.enc")
         }

@@ -1,7 +1,7 @@
 //! Sentences that several commands say.
 
 use crate::name::{SecretName, nearest};
-use crate::store::{Change, Committed, Document, Edit};
+use crate::store::{Committed, Document, Edit};
 
 use super::context::Context;
 use super::failure::Failure;
@@ -20,20 +20,11 @@ pub(super) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
-/// The word for a change.
-const fn change_word(change: Change) -> &'static str {
-    match change {
-        Change::Added => "added",
-        Change::Changed => "changed",
-        Change::Removed => "removed",
-    }
-}
-
 /// Writes an edit, or with `dry_run` only shows what it would change.
 pub(super) fn finish(edit: Edit<'_>, dry_run: bool, context: &mut Context) -> Result<(), Failure> {
     if dry_run {
         for (name, change) in edit.preview() {
-            context.ui.say(&format!("{name} would be {}", change_word(change)));
+            context.ui.say(&format!("{name} would be {}", change.word()));
         }
         return Ok(());
     }
@@ -49,9 +40,12 @@ pub(super) fn say_committed(context: &mut Context, committed: &Committed) {
         return;
     }
     for (name, change) in &committed.changes {
-        context.ui.ok(&format!("{name} {}", change_word(*change)));
+        context.ui.ok(&format!("{name} {}", change.word()));
     }
-    if committed.changes.is_empty() {
+    for name in &committed.settled {
+        context.ui.ok(&format!("{name} is no longer in conflict"));
+    }
+    if committed.changes.is_empty() && committed.settled.is_empty() {
         context.ui.ok("comments changed");
     }
     if committed.merged {

@@ -6,8 +6,8 @@ use crate::sys::{System, Variable};
 
 use super::args::{Arguments, Command, parse};
 use super::commands::{
-    check, completions, edit, export, generate, get, import, init, list, manual, remove, render,
-    run as run_command, set,
+    check, compare, completions, edit, export, generate, get, git, import, init, list, manual, merge, remove,
+    render, run as run_command, set,
 };
 use super::context::Context;
 use super::failure::Failure;
@@ -76,15 +76,18 @@ fn run_parsed(arguments: Arguments, system: System) -> u8 {
 fn dispatch(command: Command, context: &mut Context) -> Result<(), Failure> {
     match command {
         Command::Check(args) => check::run(&args, context),
+        Command::Compare(args) => compare::run(&args, context),
         Command::Completions(args) => completions::run(&args, context),
         Command::Edit(args) => edit::run(&args, context),
         Command::Export(args) => export::run(&args, context),
         Command::Generate(args) => generate::run(&args, context),
         Command::Get(args) => get::run(&args, context),
+        Command::Git(args) => git::run(&args, context),
         Command::Import(args) => import::run(&args, context),
         Command::Init(args) => init::run(&args, context),
         Command::List(args) => list::run(&args, context),
         Command::Man(args) => manual::run(&args, context),
+        Command::Merge(args) => merge::run(&args, context),
         Command::Render(args) => render::run(&args, context),
         Command::Rm(args) => remove::run(&args, context),
         Command::Run(args) => run_command::run(&args, context),

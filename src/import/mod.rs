@@ -25,4 +25,4 @@ pub use model::{
     Context, DotenvProblem, Findings, Found, ImportError, Label, ParseDotenv, Reason, Skipped, Source,
 };
 pub use read::read;
-pub use redact::{Left, LeftReason, Redaction, redact};
+pub use redact::{Left, LeftReason, Redaction, occurrences, redact};

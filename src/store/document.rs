@@ -5,6 +5,7 @@
 //! [[recipients]]       # name, key, since
 //! [secrets]            # what `edit` shows: [secrets.group] tables, the writer's comments and order kept
 //! [versions]           # "group.key" = { since, origin }
+//! [conflicts]          # what two branches changed in different ways
 //! ```
 //! Parts that this version does not know are carried along as they are.
 
@@ -17,6 +18,7 @@ use jiff::Timestamp;
 use crate::name::SecretName;
 use crate::secret::{FingerprintKey, SecretText, SecretValue};
 
+use super::conflict::{self, Conflicts};
 use super::entries::{Entry, entries, sort};
 use super::outline::{DocumentError, Outline, Range};
 use super::parts::{FORMAT, Header, Recipient, header, recipients, regions};
@@ -34,6 +36,8 @@ pub struct Document {
     sorted: Vec<usize>,
     /// The text that `edit` shows, in pieces if somebody put other tables between.
     regions: Vec<Range>,
+    /// What the other side of a merge has, where it is not decided yet.
+    pub(super) conflicts: Conflicts,
     /// The line of each secret's version by name, looked for when the first is asked for: reading values needs none.
     versions: OnceLock<HashMap<String, Range>>,
     /// Tables that this program does not know.
@@ -50,9 +54,10 @@ impl Document {
         let entries = entries(plain, &outline)?;
         let sorted = sort(plain, &entries)?;
         refuse_what_toml_refuses(plain, &outline)?;
+        let conflicts = conflict::read(plain, &outline)?;
         let (regions, foreign) = regions(plain, &outline.tables);
         let versions = OnceLock::new();
-        Ok(Self { text, header, recipients, entries, sorted, regions, versions, foreign })
+        Ok(Self { text, header, recipients, entries, sorted, regions, conflicts, versions, foreign })
     }
 
     /// Makes the text of a document.

@@ -43,12 +43,25 @@ pub enum Change {
     Removed,
 }
 
+impl Change {
+    /// The word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Changed => "changed",
+            Self::Removed => "removed",
+        }
+    }
+}
+
 /// What a commit did.
 pub struct Committed {
     /// The store's generation now.
     pub generation: u64,
     /// What happened to which secret; empty if only comments changed.
     pub changes: Vec<(SecretName, Change)>,
+    /// The secrets that were in conflict and are no longer.
+    pub settled: Vec<SecretName>,
     /// Whether anything was written: a commit that changes nothing leaves the bytes alone.
     pub written: bool,
     /// Whether somebody else's changes were merged in.
@@ -63,6 +76,8 @@ pub struct Edit<'a> {
     earlier: Option<Document>,
     origin: Origin,
     changes: Changes,
+    /// Secrets whose conflict ends with the value they have.
+    settled: BTreeSet<SecretName>,
     /// The whole text of the secrets, where a person has rewritten it.
     text: Option<SecretText>,
 }
@@ -70,7 +85,14 @@ pub struct Edit<'a> {
 impl Unlocked {
     /// Starts a set of changes.
     pub fn edit(&self, origin: Origin) -> Edit<'_> {
-        Edit { store: self, earlier: None, origin, changes: Changes::new(), text: None }
+        Edit {
+            store: self,
+            earlier: None,
+            origin,
+            changes: Changes::new(),
+            settled: BTreeSet::new(),
+            text: None,
+        }
     }
 
     /// Starts a set of changes counted from an earlier text of the secrets, so that what others wrote since then is
@@ -78,7 +100,7 @@ impl Unlocked {
     pub fn edit_from(&self, earlier: &SecretText, origin: Origin) -> Edit<'_> {
         let same = earlier.expose() == self.document.secrets_text().expose();
         let earlier = if same { None } else { self.reread(earlier).ok() };
-        Edit { store: self, earlier, origin, changes: Changes::new(), text: None }
+        Edit { earlier, ..self.edit(origin) }
     }
 
     /// An earlier text with these secrets as the store holds them now: changes counted from it win over what somebody
@@ -116,6 +138,11 @@ impl Edit<'_> {
     /// Removes a secret.
     pub fn remove(&mut self, name: SecretName) {
         self.changes.insert(name, None);
+    }
+
+    /// Ends a secret's conflict; the value stands as the edit leaves it. Changing a secret settles it too.
+    pub fn settle(&mut self, name: SecretName) {
+        self.settled.insert(name);
     }
 
     /// Takes the whole text of the secrets, as [`Document::secrets_text`] gives it, in a new form.
@@ -167,16 +194,23 @@ impl Edit<'_> {
         let mut committed = Committed {
             generation: theirs.generation(),
             changes: listed(theirs, &ours),
+            settled: self.settled_in(theirs),
             written: false,
             merged: newer.is_some(),
         };
-        if region.expose() != theirs.secrets_text().expose() {
-            let text = next_text(theirs, &region, author, self.origin, &committed.changes);
+        if region.expose() != theirs.secrets_text().expose() || !committed.settled.is_empty() {
+            let text = next_text(theirs, &region, author, self.origin, &committed);
             self.write(disk, theirs, text)?;
             committed.generation += 1;
             committed.written = true;
         }
         Ok(committed)
+    }
+
+    fn settled_in(&self, theirs: &Document) -> Vec<SecretName> {
+        let names = theirs.conflicts().map(|(name, _)| name);
+        let settles = |name: &&SecretName| self.settled.contains(*name) || self.changes.contains_key(*name);
+        names.filter(settles).cloned().collect()
     }
 
     /// The secrets' text after the merge: ours with their changes where a person wrote it, else theirs with ours.
@@ -210,8 +244,11 @@ fn next_text(
     region: &SecretText,
     author: &Author,
     origin: Origin,
-    changes: &[(SecretName, Change)],
+    committed: &Committed,
 ) -> SecretText {
+    let changes = &committed.changes;
+    let conflicts = theirs.open_conflicts(&committed.settled.iter().cloned().collect());
+    let tables = theirs.foreign().chain((!conflicts.is_empty()).then_some(conflicts.expose()));
     let header = Header {
         generation: theirs.generation() + 1,
         written: author.now,
@@ -224,10 +261,10 @@ fn next_text(
     let new = changes.iter().filter(|(_, change)| *change != Change::Removed).map(|(name, _)| {
         (name.as_str(), Cow::Owned(format!("{{ since = {}, origin = \"{}\" }}", author.now, origin.name())))
     });
-    Document::compose(&header, theirs.recipients(), region.expose(), old.chain(new), theirs.foreign())
+    Document::compose(&header, theirs.recipients(), region.expose(), old.chain(new), tables)
 }
 
-fn listed(base: &Document, changes: &Changes) -> Vec<(SecretName, Change)> {
+pub(super) fn listed(base: &Document, changes: &Changes) -> Vec<(SecretName, Change)> {
     let change = |name: &SecretName, value: &Option<SecretValue>| match (base.get(name), value) {
         (None, Some(_)) => Some(Change::Added),
         (Some(before), Some(after)) if before != *after => Some(Change::Changed),

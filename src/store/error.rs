@@ -26,6 +26,10 @@ pub enum StoreError {
     Conflict(Vec<SecretName>),
     /// The file was replaced by a different store meanwhile.
     Replaced(PathBuf),
+    /// Two stores were to be merged that were never one.
+    Unrelated(PathBuf),
+    /// Secrets were to be merged that are in conflict already.
+    Unsettled(Vec<SecretName>),
     /// No randomness.
     Random(std::io::Error),
 }
@@ -43,6 +47,13 @@ impl fmt::Display for StoreError {
                 write!(f, "somebody else changed {} meanwhile, in another way", names.join(", "))
             }
             Self::Replaced(path) => write!(f, "{}: replaced by a different store meanwhile", path.display()),
+            Self::Unrelated(path) => {
+                write!(f, "{}: the two sides are different stores, made one by one", path.display())
+            }
+            Self::Unsettled(names) => {
+                let names: Vec<&str> = names.iter().map(SecretName::as_str).collect();
+                write!(f, "{} is in conflict already, and the merge brings a third value", names.join(", "))
+            }
             Self::Random(error) => write!(f, "the system gives no randomness: {error}"),
         }
     }

@@ -118,7 +118,7 @@ pub(super) fn regions(text: &str, tables: &[Table]) -> (Vec<Range>, Vec<Range>) 
                     _ => secrets.push(start..end),
                 }
             }
-            "store" | "recipients" | "versions" => {}
+            "store" | "recipients" | "versions" | "conflicts" => {}
             _ => foreign.push(start..end),
         }
     }

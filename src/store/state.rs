@@ -104,8 +104,8 @@ pub(super) fn read(disk: &Disk, path: &Path) -> Result<Vec<u8>, StoreError> {
     Ok(std::mem::take(&mut *disk.read(path, SIZE_LIMIT)?))
 }
 
-/// Opens sealed bytes and reads the document in them.
-pub(super) fn open(path: &Path, sealed: &[u8], identities: &[Identity]) -> Result<Document, StoreError> {
+/// Opens sealed bytes and reads the document in them. `path` is for messages.
+pub fn open(path: &Path, sealed: &[u8], identities: &[Identity]) -> Result<Document, StoreError> {
     let text =
         envelope::open(sealed, identities).map_err(|error| StoreError::Envelope(path.to_owned(), error))?;
     Document::parse(text).map_err(|error| StoreError::Document(path.to_owned(), error))

@@ -25,6 +25,8 @@ pub enum Variable {
     StateHome,
     /// A private folder in memory (XDG base directories).
     RuntimeDir,
+    /// Where programs are looked for.
+    Path,
     /// `true` inside a GitHub Actions job.
     GithubActions,
     /// Set and not empty: no colours.
@@ -46,6 +48,7 @@ impl Variable {
             Self::ConfigHome => "XDG_CONFIG_HOME",
             Self::StateHome => "XDG_STATE_HOME",
             Self::RuntimeDir => "XDG_RUNTIME_DIR",
+            Self::Path => "PATH",
             Self::GithubActions => "GITHUB_ACTIONS",
             Self::NoColor => "NO_COLOR",
             Self::User => "USER",

@@ -18,7 +18,9 @@ pub use disk::{
 };
 pub use env::{Environment, Variable};
 pub use lock::{FolderLock, LockError};
-pub use process::{Ending, Session, SessionEnd, Signals, exec, output, own_process, process_exists};
+pub use process::{
+    Ending, Session, SessionEnd, Signals, capture, exec, output, own_process, own_program, process_exists,
+};
 pub use random::{OsRandom, Random};
 pub use stamp::Stamp;
 pub use system::{System, host_name};

@@ -4,10 +4,13 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
+
+use zeroize::Zeroizing;
 
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
@@ -43,6 +46,30 @@ pub fn output<'a>(
         .output()
         .ok()?;
     done.status.success().then(|| String::from_utf8_lossy(&done.stdout).trim_end().to_owned())
+}
+
+/// Runs a program in a folder, without input, and gives what it printed, whole; `None` if it did not succeed.
+pub fn capture<'a>(
+    program: &str,
+    folder: &Path,
+    arguments: &[&str],
+    environment: impl IntoIterator<Item = (&'a OsStr, &'a OsStr)>,
+) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    let done = Command::new(program)
+        .args(arguments)
+        .current_dir(folder)
+        .env_clear()
+        .envs(environment)
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()?;
+    let stdout = Zeroizing::new(done.stdout);
+    Ok(done.status.success().then_some(stdout))
+}
+
+/// Where this program lies.
+pub fn own_program() -> io::Result<PathBuf> {
+    std::env::current_exe()
 }
 
 /// The number of this process.

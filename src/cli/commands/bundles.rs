@@ -1,12 +1,26 @@
 //! Steps that the commands working on bundles share.
 
 use crate::bundle::{Bundle, BundleName};
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, Kind};
 use crate::name::nearest;
 use crate::render::{self, Assignment, Unrenderable};
 use crate::schema::{Dialect, Schema};
 use crate::secret::SecretText;
-use crate::store::Document;
+use crate::store::{Document, Unlocked};
+
+/// The store for giving its values away, which needs a decision wherever two branches disagree.
+pub(super) fn settled(store: Unlocked) -> Result<Unlocked, Failure> {
+    let names = store.document().conflicts().map(|(name, _)| name);
+    let messages: Vec<String> = names
+        .map(|name| format!("{name} is in conflict: two branches changed it in different ways"))
+        .collect();
+    if messages.is_empty() {
+        return Ok(store);
+    }
+    Err(Failure::many(messages)
+        .kind(Kind::Held)
+        .hint("settle it with `luca-secrets merge --ours`, `--theirs` or `--edit`"))
+}
 
 /// A bundle, or every reason against it.
 pub(super) fn build(schema: &Schema, document: &Document, name: BundleName) -> Result<Bundle, Failure> {

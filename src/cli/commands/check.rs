@@ -50,6 +50,7 @@ pub(crate) fn run(args: &CheckArgs, context: &mut Context) -> Result<(), Failure
     let mut violations = schema::check(&schema, &|name| document.get(name), document.names(), today);
     violations.extend(unencoded(&schema));
     let mut findings: Vec<Finding> = violations.iter().map(finding).collect();
+    findings.extend(in_conflict(document));
     findings.extend(unrenderable(&schema, document));
     let errors = findings.iter().filter(|finding| finding.severity == "error").count();
     let warnings = findings.len() - errors;
@@ -84,6 +85,18 @@ fn finding(violation: &Violation) -> Finding {
         message: violation.kind.to_string(),
         hint: violation.hint(),
     }
+}
+
+fn in_conflict(document: &Document) -> impl Iterator<Item = Finding> {
+    document.conflicts().map(|(name, _)| Finding {
+        severity: "error",
+        code: "conflict",
+        secret: Some(name.to_string()),
+        target: None,
+        place: None,
+        message: "in conflict: two branches changed it in different ways".to_owned(),
+        hint: Some("settle it with `luca-secrets merge --ours`, `--theirs` or `--edit`".to_owned()),
+    })
 }
 
 /// Secrets that stand in URLs as they are, of types that can hold what a URL cannot.

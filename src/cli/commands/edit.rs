@@ -7,7 +7,9 @@ use clap::Args;
 
 use crate::cli::args::YesArg;
 use crate::cli::context::Context;
-use crate::cli::editing::{Buffer, Leftover, Problem, Program, Scratch, line_of, line_starts};
+use crate::cli::editing::{
+    Buffer, ConflictNotes, Leftover, Problem, Program, Scratch, line_of, line_starts, unreadable,
+};
 use crate::cli::failure::Failure;
 use crate::cli::report::{count, say_committed};
 use crate::name::{SecretName, nearest};
@@ -32,13 +34,13 @@ const SIGINT: i32 = 2;
 pub(crate) struct EditArgs {
     /// Take up the text of an interrupted edit
     #[arg(long)]
-    resume: bool,
+    pub(super) resume: bool,
     /// Throw the text of an interrupted edit away
     #[arg(long, conflicts_with = "resume")]
-    discard: bool,
+    pub(super) discard: bool,
     /// Store the changes even if most secrets would go
     #[command(flatten)]
-    yes: YesArg,
+    pub(super) yes: YesArg,
 }
 
 /// One edit under way.
@@ -107,7 +109,7 @@ impl Work<'_> {
     fn rescue(&self, store: &Path, context: &mut Context) {
         for leftover in Leftover::find(&context.disk, &context.env, store) {
             let buffer = Buffer::compose(&leftover.base, &leftover.base, self.schema);
-            let text = buffer.strip(&leftover.text);
+            let text = buffer.strip(&ConflictNotes::of(self.store.document()).without(&leftover.text));
             let is_kept = if text.expose() == leftover.base.expose() {
                 true
             } else if self.draft.exists(&context.disk) {
@@ -174,15 +176,19 @@ impl Work<'_> {
         let Start { mut buffer, mut line } = start;
         let mut shown = buffer.without_notes(buffer.text());
         let mut is_first = true;
+        let mut conflicts = ConflictNotes::of(self.store.document());
+        if !conflicts.is_empty() {
+            context.ui.warn("secrets are in conflict: the editor shows theirs at the end of the text");
+        }
         loop {
-            scratch.write(buffer.text())?;
+            scratch.write(&conflicts.below(buffer.text()))?;
             let end = match self.program.open(&scratch.file(), line, &context.env, &self.signals) {
                 Ok(end) => end,
                 Err(failure) if is_first => return Err(failure),
                 Err(failure) => return Err(self.keep(failure, &buffer.strip(&shown), scratch, context)),
             };
             let edited = match self.returned(end, scratch) {
-                Ok(edited) => buffer.without_notes(&edited),
+                Ok(edited) => buffer.without_notes(&conflicts.take(&edited)),
                 Err(failure) if is_first => return Err(failure.hint("nothing was changed")),
                 Err(failure) => return Err(self.keep(failure, &buffer.strip(&shown), scratch, context)),
             };
@@ -195,7 +201,7 @@ impl Work<'_> {
             }
             let problems = self.problems(&buffer, &edited);
             if problems.is_empty() {
-                return self.store(args, &buffer.strip(&edited), scratch, context);
+                return self.store(args, (&buffer.strip(&edited), conflicts.settled()), scratch, context);
             }
             let is_same = !is_first && edited.expose() == shown.expose();
             if is_same {
@@ -268,16 +274,19 @@ impl Work<'_> {
     fn store(
         &self,
         args: &EditArgs,
-        text: &SecretText,
+        (text, settled): (&SecretText, &[SecretName]),
         scratch: &mut Scratch,
         context: &mut Context,
     ) -> Result<(), Failure> {
         // Not even what somebody else wrote meanwhile is touched by an edit that changes nothing.
-        if text.expose() == self.base.expose() {
+        if text.expose() == self.base.expose() && settled.is_empty() {
             context.ui.ok("nothing changed, so the store was left alone");
             return self.forget_draft(context);
         }
         let mut edit = self.begin();
+        for name in settled {
+            edit.settle(name.clone());
+        }
         if let Err(error) = edit.set_text(text.clone()) {
             return Err(self.keep(error.into(), text, scratch, context));
         }
@@ -382,15 +391,4 @@ fn notes_on(clashes: &[SecretName], text: &SecretText) -> Vec<Problem> {
         ),
     };
     clashes.iter().map(note).collect()
-}
-
-/// Lines with a character that could not be read; not if such characters stood in the text before.
-fn unreadable(edited: &SecretText, base: &SecretText) -> Vec<Problem> {
-    if base.expose().contains(char::REPLACEMENT_CHARACTER) {
-        return Vec::new();
-    }
-    let lines = edited.expose().lines().enumerate();
-    let unreadable = lines.filter(|(_, line)| line.contains(char::REPLACEMENT_CHARACTER));
-    let message = || "a character here is not UTF-8; it now reads \u{fffd}".to_owned();
-    unreadable.map(|(number, _)| Problem { line: number + 1, message: message() }).collect()
 }

@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use crate::bundle::BundleName;
-use crate::cli::commands::bundles::build;
+use crate::cli::commands::bundles::{build, settled};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::report::count;
@@ -76,7 +76,7 @@ pub(crate) fn run(args: &ExportArgs, context: &mut Context) -> Result<(), Failur
 /// Group, key and value of everything that is exported.
 fn gather(args: &ExportArgs, context: &mut Context) -> Result<Vec<(String, String, SecretValue)>, Failure> {
     let Some(name) = &args.name else {
-        let store = context.unlock()?;
+        let store = settled(context.unlock()?)?;
         let document = store.document();
         let part =
             |name: &SecretName| Some((name.group().to_owned(), name.key().to_owned(), document.get(name)?));
@@ -84,7 +84,7 @@ fn gather(args: &ExportArgs, context: &mut Context) -> Result<Vec<(String, Strin
     };
     let name = BundleName::parse(name)?;
     let schema = context.schema()?;
-    let store = context.unlock()?;
+    let store = settled(context.unlock()?)?;
     let bundle = build(&schema, store.document(), name)?;
     Ok(bundle.variables.into_iter().map(|v| (String::new(), v.name.to_string(), v.value)).collect())
 }

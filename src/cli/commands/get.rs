@@ -32,6 +32,9 @@ pub(crate) fn run(args: &GetArgs, context: &mut Context) -> Result<(), Failure> 
     let name = secret_name(&args.name)?;
     let store = context.unlock()?;
     let value = store.document().get(&name).ok_or_else(|| no_such_secret(&name, store.document()))?;
+    if store.document().is_in_conflict(&name) {
+        context.ui.warn(&format!("{name} is in conflict; this is our value"));
+    }
     context.hide_in_runner_log([&value]);
     if args.json.json {
         return context.ui.json(&Report { name: name.as_str(), value: value.expose() });

@@ -13,7 +13,7 @@ use crate::store::Document;
 /// List the secrets: names, types and ages, never values
 ///
 /// Shows what the store holds and what the schema asks for. A secret that is only declared is `missing` or `unset`;
-/// one that is only stored is `undeclared`.
+/// one that is only stored is `undeclared`; one that two branches changed in different ways is in `conflict`.
 #[derive(Args)]
 pub(crate) struct ListArgs {
     #[command(flatten)]
@@ -53,14 +53,20 @@ pub(crate) fn run(args: &ListArgs, context: &mut Context) -> Result<(), Failure>
 fn rows(schema: &Schema, document: &Document) -> Vec<Row> {
     let declared = schema.secrets.iter().map(|(name, entry)| {
         let state = match (document.contains(name), entry.required) {
+            _ if document.is_in_conflict(name) => "conflict",
             (true, _) => "set",
             (false, true) => "missing",
             (false, false) => "unset",
         };
         row(document, name, Some(entry.kind.name()), state)
     });
-    let undeclared = document.names().filter(|name| !schema.secrets.contains_key(*name));
-    declared.chain(undeclared.map(|name| row(document, name, None, "undeclared"))).collect()
+    let only_theirs = document.conflicts().map(|(name, _)| name).filter(|name| !document.contains(name));
+    let undeclared =
+        document.names().chain(only_theirs).filter(|name| !schema.secrets.contains_key(*name)).map(|name| {
+            let state = if document.is_in_conflict(name) { "conflict" } else { "undeclared" };
+            row(document, name, None, state)
+        });
+    declared.chain(undeclared).collect()
 }
 
 fn row(document: &Document, name: &SecretName, kind: Option<&'static str>, state: &'static str) -> Row {

@@ -2,15 +2,18 @@
 
 mod bundles;
 pub(super) mod check;
+pub(super) mod compare;
 pub(super) mod completions;
 pub(super) mod edit;
 pub(super) mod export;
 pub(super) mod generate;
 pub(super) mod get;
+pub(super) mod git;
 pub(super) mod import;
 pub(super) mod init;
 pub(super) mod list;
 pub(super) mod manual;
+pub(super) mod merge;
 pub(super) mod remove;
 pub(super) mod render;
 pub(super) mod run;

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::bundle::{Bundle, BundleName};
 use crate::cli::args::{DryRunArg, JsonArg};
-use crate::cli::commands::bundles::{build, dialect_failure, rendered};
+use crate::cli::commands::bundles::{build, dialect_failure, rendered, settled};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::report::count;
@@ -80,7 +80,7 @@ pub(crate) fn run(args: &RenderArgs, context: &mut Context) -> Result<(), Failur
     // The process ends soon, and a large schema, which holds no secret, takes long to take apart.
     let schema = ManuallyDrop::new(schema);
     let names = names(args, &schema)?;
-    let store = store?;
+    let store = settled(store?)?;
     let document = store.document();
     let bundles = build_all(&schema, document, &names)?;
     context.hide_in_runner_log(

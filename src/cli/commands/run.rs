@@ -7,7 +7,7 @@ use std::io;
 use clap::Args;
 
 use crate::bundle::{Bundle, BundleName};
-use crate::cli::commands::bundles::build;
+use crate::cli::commands::bundles::{build, settled};
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Kind};
 use crate::schema::Schema;
@@ -36,7 +36,7 @@ pub(crate) struct RunArgs {
 pub(crate) fn run(args: &RunArgs, context: &mut Context) -> Result<(), Failure> {
     let (schema, store) = context.schema_and_store()?;
     let name = bundle_name(args, &schema)?;
-    let store = store?;
+    let store = settled(store?)?;
     let bundle = build(&schema, store.document(), name)?;
     drop(store);
     refuse_nul(&bundle)?;

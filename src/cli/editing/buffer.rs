@@ -324,6 +324,17 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
     text.split_inclusive('\n')
 }
 
+/// Lines with a character that could not be read; not if such characters stood in the text before.
+pub(in crate::cli) fn unreadable(edited: &SecretText, base: &SecretText) -> Vec<Problem> {
+    if base.expose().contains(char::REPLACEMENT_CHARACTER) {
+        return Vec::new();
+    }
+    let lines = edited.expose().lines().enumerate();
+    let unreadable = lines.filter(|(_, line)| line.contains(char::REPLACEMENT_CHARACTER));
+    let message = || "a character here is not UTF-8; it now reads \u{fffd}".to_owned();
+    unreadable.map(|(number, _)| Problem { line: number + 1, message: message() }).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
