@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::name::{SecretName, TargetName, VariableName};
 
@@ -36,8 +37,8 @@ pub struct Group {
 /// Where in the schema something stands. Lines and columns count from 1, columns in characters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
-    /// The schema file, as it was found.
-    pub file: PathBuf,
+    /// The schema file, as it was found; shared, since a schema has thousands of places.
+    pub file: Arc<Path>,
     /// The line.
     pub line: usize,
     /// The column.

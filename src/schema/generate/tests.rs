@@ -1,5 +1,5 @@
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -56,7 +56,7 @@ fn entry(kind: Type, generate: Option<Policy>, rules: Rules) -> Entry {
         rotate: None,
         deprecated: None,
         expires: None,
-        place: Place { file: PathBuf::from("s.toml"), line: 1, column: 1 },
+        place: Place { file: Path::new("s.toml").into(), line: 1, column: 1 },
     }
 }
 

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::name::nearest;
 use crate::schema::model::Place;
@@ -15,22 +16,22 @@ const MOST_SUGGESTIONS: usize = 50;
 
 /// A schema file and where its lines start.
 pub(super) struct Source<'a> {
-    path: &'a Path,
+    path: Arc<Path>,
     pub(super) text: &'a str,
     lines: Vec<usize>,
 }
 
 impl<'a> Source<'a> {
-    pub(super) fn new(path: &'a Path, text: &'a str) -> Self {
+    pub(super) fn new(path: &Path, text: &'a str) -> Self {
         let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Self { path, text, lines }
+        Self { path: path.into(), text, lines }
     }
 
     pub(super) fn place(&self, offset: usize) -> Place {
         let line = self.lines.partition_point(|start| *start <= offset);
         let start = line.checked_sub(1).and_then(|index| self.lines.get(index)).copied().unwrap_or(0);
         let before = self.text.get(start..offset).unwrap_or_default();
-        Place { file: self.path.to_owned(), line, column: before.chars().count() + 1 }
+        Place { file: Arc::clone(&self.path), line, column: before.chars().count() + 1 }
     }
 
     /// The lines, with where each starts.

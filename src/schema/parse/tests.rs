@@ -77,7 +77,7 @@ one-of = ["a", "b"]
     assert_eq!(rotate.every, Some(std::time::Duration::from_hours(90 * 24)));
     assert_eq!(rotate.on.as_deref(), Some("luca-db"));
     assert_eq!(password.expires, Some(jiff::civil::date(2027, 1, 31)));
-    assert_eq!(password.place, Place { file: "s.toml".into(), line: 5, column: 13 });
+    assert_eq!(password.place, Place { file: Path::new("s.toml").into(), line: 5, column: 13 });
     let port = secret(&schema, "db.port");
     assert_eq!((port.secret, port.expires), (false, Some(jiff::civil::date(2027, 2, 1))));
     let key = secret(&schema, "db.key").generate.unwrap();
