@@ -19,8 +19,7 @@ pub struct Draft {
 impl Draft {
     /// The draft of the store at `store`, an absolute path, in the user's state folder.
     pub fn of(state_folder: &Path, store: &Path) -> Self {
-        let digest = Sha256::digest(store.as_os_str().as_encoded_bytes());
-        Self { path: state_folder.join("drafts").join(format!("{}.age", hex(&digest[..8]))) }
+        Self { path: state_folder.join("drafts").join(format!("{}.age", path_digest(store))) }
     }
 
     /// Where it lies.
@@ -73,4 +72,9 @@ impl Draft {
     pub fn discard(&self, disk: &Disk) -> Result<(), StoreError> {
         Ok(disk.remove(&self.path)?)
     }
+}
+
+/// A short name for a store's path, for what is kept of it elsewhere: the first 64 bits of its SHA-256, in hex.
+pub fn path_digest(store: &Path) -> String {
+    hex(&Sha256::digest(store.as_os_str().as_encoded_bytes())[..8])
 }

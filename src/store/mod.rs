@@ -24,7 +24,7 @@ mod sealed;
 
 pub use compare::{Comparison, compare};
 pub use document::Document;
-pub use draft::Draft;
+pub use draft::{Draft, path_digest};
 pub use edit::{Author, Change, Committed, Edit};
 pub use envelope::EnvelopeError;
 pub use error::StoreError;

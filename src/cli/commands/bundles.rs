@@ -57,8 +57,11 @@ pub(super) fn rendered(bundle: &Bundle, header: Option<&str>) -> Result<SecretTe
     render::render(bundle.dialect, header, &assignments)
 }
 
-/// A failure that lists the dialects.
-pub(super) fn dialect_failure(message: &str) -> Failure {
-    let names: Vec<&str> = Dialect::ALL.iter().map(|dialect| dialect.name()).collect();
-    Failure::usage(message).hint(format_args!("the dialects are: {}", names.join(", ")))
+/// A dialect as typed.
+pub(super) fn dialect(name: &str) -> Result<Dialect, Failure> {
+    Dialect::parse(name).ok_or_else(|| {
+        let names: Vec<&str> = Dialect::ALL.iter().map(|dialect| dialect.name()).collect();
+        Failure::usage("there is no such dialect")
+            .hint(format_args!("the dialects are: {}", names.join(", ")))
+    })
 }

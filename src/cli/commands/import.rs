@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use crate::cli::args::{DryRunArg, JsonArg, YesArg};
-use crate::cli::commands::bundles::dialect_failure;
+use crate::cli::commands::bundles;
 use crate::cli::commands::set::refuse_violations;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
@@ -107,7 +107,7 @@ pub(crate) fn run(args: &ImportArgs, context: &mut Context) -> Result<(), Failur
 fn read(args: &ImportArgs, text: &SecretText, schema: &Schema) -> Result<Findings, Failure> {
     let name = args.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let dialect = match &args.dialect {
-        Some(name) => Dialect::parse(name).ok_or_else(|| dialect_failure("there is no such dialect"))?,
+        Some(name) => bundles::dialect(name)?,
         None => Dialect::Cookiecutter,
     };
     let source = match args.format {

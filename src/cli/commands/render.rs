@@ -8,11 +8,11 @@ use serde::Serialize;
 
 use crate::bundle::{Bundle, BundleName};
 use crate::cli::args::{DryRunArg, JsonArg};
-use crate::cli::commands::bundles::{build, dialect_failure, rendered, settled};
+use crate::cli::commands::bundles::{self, build, rendered, settled};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::report::count;
-use crate::schema::{Dialect, Schema};
+use crate::schema::Schema;
 use crate::secret::SecretText;
 use crate::store::Document;
 
@@ -75,7 +75,7 @@ struct Report {
 }
 
 pub(crate) fn run(args: &RenderArgs, context: &mut Context) -> Result<(), Failure> {
-    let dialect = args.dialect.as_deref().map(parse_dialect).transpose()?;
+    let dialect = args.dialect.as_deref().map(bundles::dialect).transpose()?;
     let (schema, store) = context.schema_and_store()?;
     // The process ends soon, and a large schema, which holds no secret, takes long to take apart.
     let schema = ManuallyDrop::new(schema);
@@ -103,10 +103,6 @@ pub(crate) fn run(args: &RenderArgs, context: &mut Context) -> Result<(), Failur
         return Err(Failure::many(failures).hint("nothing was written"));
     }
     deliver(args, document, &planned, context)
-}
-
-fn parse_dialect(name: &str) -> Result<Dialect, Failure> {
-    Dialect::parse(name).ok_or_else(|| dialect_failure("there is no such dialect"))
 }
 
 /// The header comment: the generation, and nothing secret.

@@ -2,11 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
-
 use crate::cli::failure::Failure;
-use crate::secret::{SecretText, hex};
-use crate::store::SIZE_LIMIT;
+use crate::secret::SecretText;
+use crate::store::{SIZE_LIMIT, path_digest};
 use crate::sys::{Disk, Environment, Kind, Stamp, Variable, own_process, process_exists};
 
 /// What the folders' names start with.
@@ -52,7 +50,7 @@ impl Scratch {
             None => env.state_folder().ok_or_else(no_place)?,
         };
         disk.create_private_folder(&parent)?;
-        let folder = parent.join(format!("{PREFIX}{}-{}", digest(store), own_process()));
+        let folder = parent.join(format!("{PREFIX}{}-{}", path_digest(store), own_process()));
         disk.wipe_folder(&folder)?;
         // Where others may write too, a folder that is there already may be a trap.
         disk.create_new_private_folder(&folder)?;
@@ -169,7 +167,7 @@ impl Leftover {
     /// What killed edits of this store have left behind, wiping what holds nothing that can be read. Those of other
     /// stores are left to the next edit there: only it can keep their text.
     pub(in crate::cli) fn find(disk: &Disk, env: &Environment, store: &Path) -> Vec<Self> {
-        let prefix = format!("{PREFIX}{}-", digest(store));
+        let prefix = format!("{PREFIX}{}-", path_digest(store));
         let mut found = Vec::new();
         for parent in parents(env).into_iter().chain(env.state_folder()) {
             for folder in disk.own_folders(&parent, &prefix) {
@@ -192,9 +190,4 @@ impl Leftover {
     pub(in crate::cli) fn wipe(&self, disk: &Disk) -> Result<(), Failure> {
         Ok(disk.wipe_folder(&self.folder)?)
     }
-}
-
-/// A short name for a store's path.
-fn digest(store: &Path) -> String {
-    hex(&Sha256::digest(store.as_os_str().as_encoded_bytes())[..8])
 }
