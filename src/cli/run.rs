@@ -2,7 +2,8 @@
 
 use std::ffi::OsString;
 
-use crate::sys::{System, Variable};
+use crate::store::Prompt;
+use crate::sys::{NoTerminal, SharedTerminal, System, Variable};
 
 use super::args::{Arguments, Command, parse};
 use super::commands::{
@@ -48,6 +49,9 @@ fn run_parsed(arguments: Arguments, system: System) -> u8 {
     let settings = Settings::resolve(&arguments.global, &system);
     let colours = has_colours(&system);
     let ui = Ui::new(system.stdout, system.stderr, colours, arguments.global.quiet, &system.folder);
+    let terminal = SharedTerminal::new(system.terminal);
+    let asked =
+        if settings.interactive { terminal.clone() } else { SharedTerminal::new(Box::new(NoTerminal)) };
     let mut context = Context {
         settings,
         ui,
@@ -55,7 +59,8 @@ fn run_parsed(arguments: Arguments, system: System) -> u8 {
         env: system.env,
         clock: system.clock,
         random: system.random,
-        terminal: system.terminal,
+        terminal: Box::new(terminal),
+        prompt: Prompt::new(asked),
         stdin: system.stdin,
         stdin_is_terminal: system.stdin_is_terminal,
         stdout_is_terminal: system.stdout_is_terminal,

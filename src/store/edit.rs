@@ -139,7 +139,7 @@ impl Edit<'_> {
         let newer = if *current == self.store.sealed {
             None
         } else {
-            Some(open(path, &current, &self.store.identities)?)
+            Some(open(path, &current, &self.store.keys.identities)?)
         };
         let theirs = newer.as_ref().unwrap_or(&self.store.document);
         if theirs.id() != self.store.document.id() {
@@ -179,8 +179,8 @@ impl Edit<'_> {
         // What cannot be read back must not replace what can.
         let next = Document::parse(text).map_err(StoreError::Text)?;
         let keys: Vec<&str> = theirs.recipients().iter().map(|recipient| recipient.key.as_str()).collect();
-        let sealed =
-            envelope::seal(next.text(), &keys).map_err(|error| StoreError::Envelope(path.clone(), error))?;
+        let sealed = envelope::seal(next.text(), &keys, &self.store.keys)
+            .map_err(|error| StoreError::Envelope(path.clone(), error))?;
         let mode = disk.permissions(path)?.mode & 0o777;
         Ok(disk.replace(path, &sealed, mode)?)
     }

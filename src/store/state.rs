@@ -9,7 +9,7 @@ use super::document::{Document, Header, Recipient};
 use super::edit::Author;
 use super::envelope;
 use super::error::StoreError;
-use super::identity::Identity;
+use super::identity::{Identity, Keys};
 
 /// Largest store that is read, in bytes: far beyond any team's secrets, far below what would hurt a machine.
 pub const SIZE_LIMIT: u64 = 64 * 1024 * 1024;
@@ -34,10 +34,14 @@ impl Store {
     }
 
     /// Reads and opens the store.
-    pub fn unlock(self, disk: &Disk, identities: Vec<Identity>) -> Result<Unlocked, StoreError> {
-        let sealed = disk.read(&self.path, SIZE_LIMIT)?;
-        let document = open(&self.path, &sealed, &identities)?;
-        Ok(Unlocked { path: self.path, sealed: sealed.to_vec(), identities, document })
+    pub fn unlock(self, disk: &Disk, keys: Keys) -> Result<Unlocked, StoreError> {
+        self.read(disk)?.unlock(keys)
+    }
+
+    /// Reads the store, for trying one identity after the other.
+    pub fn read(self, disk: &Disk) -> Result<Sealed, StoreError> {
+        let bytes = disk.read(&self.path, SIZE_LIMIT)?;
+        Ok(Sealed { path: self.path, bytes: bytes.to_vec() })
     }
 
     /// Makes a new store without secrets for one first recipient. Never overwrites a file.
@@ -47,15 +51,35 @@ impl Store {
         random: &mut dyn Random,
         author: &Author,
         recipient: Recipient,
+        keys: &Keys,
     ) -> Result<(), StoreError> {
         let mut id = [0; ID_BYTES];
         random.fill(&mut id).map_err(StoreError::Random)?;
         let header = Header { id: hex(&id), generation: 1, written: author.now, by: author.name.clone() };
         let recipients = [recipient];
         let text = Document::compose(&header, &recipients, "", std::iter::empty(), std::iter::empty());
-        let sealed = envelope::seal(&text, &[&recipients[0].key])
+        let sealed = envelope::seal(&text, &[&recipients[0].key], keys)
             .map_err(|error| StoreError::Envelope(self.path.clone(), error))?;
         Ok(disk.create_new(&self.path, &sealed, 0o600)?)
+    }
+}
+
+/// The bytes of a store, still encrypted.
+pub struct Sealed {
+    path: PathBuf,
+    bytes: Vec<u8>,
+}
+
+impl Sealed {
+    /// Whether it is sealed with a passphrase; then no other key opens it.
+    pub fn wants_passphrase(&self) -> bool {
+        envelope::wants_passphrase(&self.bytes)
+    }
+
+    /// Opens it.
+    pub fn unlock(&self, keys: Keys) -> Result<Unlocked, StoreError> {
+        let document = open(&self.path, &self.bytes, &keys.identities)?;
+        Ok(Unlocked { path: self.path.clone(), sealed: self.bytes.clone(), keys, document })
     }
 }
 
@@ -64,7 +88,7 @@ pub struct Unlocked {
     pub(super) path: PathBuf,
     /// The bytes on the disk when the store was read.
     pub(super) sealed: Vec<u8>,
-    pub(super) identities: Vec<Identity>,
+    pub(super) keys: Keys,
     pub(super) document: Document,
 }
 

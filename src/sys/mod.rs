@@ -20,4 +20,4 @@ pub use lock::{FolderLock, LockError};
 pub use process::{Ending, Session, SessionEnd, exec, output, own_process, process_exists};
 pub use random::{OsRandom, Random};
 pub use system::{System, host_name};
-pub use terminal::{ControllingTerminal, NoTerminal, Terminal};
+pub use terminal::{ControllingTerminal, NoTerminal, SharedTerminal, Terminal};

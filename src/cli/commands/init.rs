@@ -8,7 +8,7 @@ use crate::cli::args::DryRunArg;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::secret::SecretText;
-use crate::store::{Identity, Recipient, Store};
+use crate::store::{Identity, NewKey, Recipient, Store};
 use crate::sys::Variable;
 
 /// The schema that a new project starts with.
@@ -82,13 +82,15 @@ fn identity_path(context: &Context) -> Result<PathBuf, Failure> {
 fn existing_identity(context: &mut Context) -> Result<String, Failure> {
     let identities = context.identities()?;
     context.ui.ok("using the identity that is there already");
-    identities.first().map(Identity::recipient).ok_or_else(|| Failure::new("there is no identity"))
+    let recipient = identities.first().map(Identity::recipient).transpose().map_err(Failure::new)?;
+    recipient.flatten().ok_or_else(|| {
+        Failure::new("the identity does not tell its recipient")
+            .hint("write it above the identity as a comment: # recipient: age1…")
+    })
 }
 
 fn new_identity(context: &mut Context, path: &Path) -> Result<String, Failure> {
-    let identity = Identity::generate();
-    let recipient = identity.recipient();
-    let secret = identity.to_secret();
+    let NewKey { recipient, secret } = Identity::generate();
     let mut text = SecretText::with_capacity(512);
     text.push_str(&format!(
         "# An identity of luca-secrets, made {}. Keep it to yourself.\n",
@@ -111,5 +113,6 @@ fn make_store(args: &InitArgs, context: &mut Context, key: String) -> Result<(),
     let name = args.name.clone().unwrap_or_else(|| author.name.clone());
     let recipient = Recipient { name, key, since: author.now };
     let store = Store::at(context.settings.store.clone());
-    Ok(store.create(&context.disk, context.random.as_mut(), &author, recipient)?)
+    let keys = context.keys(Vec::new());
+    Ok(store.create(&context.disk, context.random.as_mut(), &author, recipient, &keys)?)
 }

@@ -1,0 +1,217 @@
+//! Which identity opens the store: the places it is looked for in, in order, and what `--verbose` says about them.
+//!
+//! What the user named (an option, a variable) must open the store. The usual places are tried one after the other; a
+//! later one is not even looked at once an earlier one has opened the store, since a keyring or a plugin costs time
+//! and may ask a person.
+
+use std::path::{Path, PathBuf};
+
+use crate::secret::SecretText;
+use crate::store::{EnvelopeError, Identity, Keys, Sealed, Store, StoreError, Unlocked};
+use crate::sys::Variable;
+
+use super::context::Context;
+use super::failure::{Failure, bad_identity};
+use super::settings::IdentitySource;
+
+/// Largest identity file that is read, in bytes.
+const IDENTITY_LIMIT: u64 = 1024 * 1024;
+
+/// A place where an identity usually lies, in the order of search.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Config,
+    Ssh,
+}
+
+/// What a place holds.
+enum Found {
+    /// Identities, and what to call the place.
+    Identities(Vec<Identity>, String),
+    /// Nothing, and how to say so.
+    Nothing(String),
+    /// Something that cannot be used, and why.
+    Unusable(String),
+}
+
+impl Context {
+    /// Opens the store.
+    pub(super) fn unlock(&mut self) -> Result<Unlocked, Failure> {
+        let sealed = Store::at(self.settings.store.clone()).read(&self.disk)?;
+        if sealed.wants_passphrase() {
+            self.explain("the store is sealed with a passphrase, so no identity is looked for");
+            let name = self.settings.store.display().to_string();
+            let keys = self.keys(vec![Identity::passphrase(&name, &self.prompt)]);
+            return Ok(sealed.unlock(keys)?);
+        }
+        match self.named_identities()? {
+            Some(identities) => Ok(sealed.unlock(self.keys(identities))?),
+            None => self.unlock_by_usual_places(&sealed),
+        }
+    }
+
+    /// Identities with whoever can be asked for their passphrases.
+    pub(super) fn keys(&self, identities: Vec<Identity>) -> Keys {
+        Keys::new(identities, &self.prompt)
+    }
+
+    /// The identities at hand, from the first place that has any, whatever store they open.
+    pub(super) fn identities(&mut self) -> Result<Vec<Identity>, Failure> {
+        if let Some(identities) = self.named_identities()? {
+            return Ok(identities);
+        }
+        for place in Place::IN_ORDER {
+            match self.look_in(place)? {
+                Found::Identities(identities, name) => {
+                    self.explain(&format!("identity from {name}"));
+                    return Ok(identities);
+                }
+                Found::Nothing(reason) | Found::Unusable(reason) => self.explain(&reason),
+            }
+        }
+        Err(self.no_identity())
+    }
+
+    /// What the user named: `--identity`, `LUCA_SECRETS_IDENTITY`, `LUCA_SECRETS_IDENTITY_FILE`.
+    fn named_identities(&mut self) -> Result<Option<Vec<Identity>>, Failure> {
+        match self.settings.identity.clone() {
+            Some(IdentitySource::Stdin) => {
+                let text = self.read_stdin()?;
+                self.explain("identity from --identity: standard input");
+                return self.identities_in("standard input", &text).map(Some);
+            }
+            Some(IdentitySource::File(path)) => {
+                self.explain(&format!("identity from --identity: {}", path.display()));
+                return self.identity_file(&path).map(Some);
+            }
+            None => self.explain("--identity: not given"),
+        }
+        let name = Variable::Identity.name();
+        if let Some(value) = self.env.get(Variable::Identity) {
+            let text = value.to_str().ok_or_else(|| Failure::new(format_args!("{name}: not UTF-8 text")))?;
+            let text = SecretText::new(text.to_owned());
+            self.explain(&format!("identity from {name}"));
+            return self.identities_in(name, &text).map(Some);
+        }
+        self.explain(&format!("{name}: not set"));
+        let name = Variable::IdentityFile.name();
+        if let Some(path) = self.env.get(Variable::IdentityFile) {
+            let path = self.settings.folder.join(path);
+            self.explain(&format!("identity from {name}: {}", path.display()));
+            return self.identity_file(&path).map(Some);
+        }
+        self.explain(&format!("{name}: not set"));
+        Ok(None)
+    }
+
+    fn unlock_by_usual_places(&mut self, sealed: &Sealed) -> Result<Unlocked, Failure> {
+        let mut tried = Vec::new();
+        let mut error = None;
+        for place in Place::IN_ORDER {
+            let (identities, name) = match self.look_in(place)? {
+                Found::Identities(identities, name) => (identities, name),
+                Found::Nothing(reason) => {
+                    self.explain(&reason);
+                    continue;
+                }
+                Found::Unusable(reason) => {
+                    self.explain(&reason);
+                    tried.push(reason);
+                    continue;
+                }
+            };
+            match sealed.unlock(self.keys(identities)) {
+                Ok(store) => {
+                    self.explain(&format!("identity from {name}"));
+                    return Ok(store);
+                }
+                Err(StoreError::Envelope(path, kind @ EnvelopeError::Key(_))) => {
+                    tried.push(format!("{name}: {kind}"));
+                    // A key that may be the right one says more than one that is not.
+                    error = Some(StoreError::Envelope(path, kind));
+                }
+                Err(StoreError::Envelope(path, kind @ EnvelopeError::NoMatchingIdentity)) => {
+                    tried.push(format!("{name}: it does not open the store"));
+                    error = error.or(Some(StoreError::Envelope(path, kind)));
+                }
+                Err(other) => return Err(other.into()),
+            }
+            if let Some(last) = tried.last() {
+                self.explain(last);
+            }
+        }
+        let failure = match error {
+            Some(error) => error.into(),
+            None => self.no_identity(),
+        };
+        Err(tried.into_iter().fold(failure, |failure, reason| failure.hint(format_args!("tried {reason}"))))
+    }
+
+    fn look_in(&mut self, place: Place) -> Result<Found, Failure> {
+        let path = match place {
+            Place::Config => self.usual_identity_path(),
+            Place::Ssh => self.env.ssh_folder().map(|folder| folder.join("id_ed25519")),
+        };
+        let name = place.name();
+        let Some(path) = path else {
+            return Ok(Found::Nothing(format!("{name}: there is no home folder")));
+        };
+        if self.disk.kind(&path)?.is_none() {
+            return Ok(Found::Nothing(format!("{name}: no {}", path.display())));
+        }
+        let name = format!("{name}: {}", path.display());
+        match (self.identity_file(&path), place) {
+            (Ok(identities), _) => Ok(Found::Identities(identities, name)),
+            // This file is ours to keep in order.
+            (Err(failure), Place::Config) => Err(failure),
+            // This one is not: it may be of another kind, or meant for something else.
+            (Err(failure), Place::Ssh) => {
+                Ok(Found::Unusable(format!("the SSH key: {}", failure.messages.join(", "))))
+            }
+        }
+    }
+
+    /// Where `init` puts an identity: `~/.config/luca-secrets/identity.txt`.
+    pub(super) fn usual_identity_path(&self) -> Option<PathBuf> {
+        self.env.config_folder().map(|folder| folder.join("identity.txt"))
+    }
+
+    /// The identities in a file, which nobody else may read.
+    pub(super) fn identity_file(&self, path: &Path) -> Result<Vec<Identity>, Failure> {
+        let bytes = self.disk.read(path, IDENTITY_LIMIT)?;
+        if self.disk.permissions(path)?.mode & 0o077 != 0 {
+            let message = format!("{}: an identity that other users can read", path.display());
+            return Err(
+                Failure::new(message).hint(format_args!("keep it to yourself: chmod 600 {}", path.display()))
+            );
+        }
+        let name = path.display().to_string();
+        Identity::parse_all(&bytes, &name, &self.prompt).map_err(|error| bad_identity(&name, error))
+    }
+
+    pub(super) fn identities_in(&self, source: &str, text: &SecretText) -> Result<Vec<Identity>, Failure> {
+        Identity::parse_all(text.expose().as_bytes(), source, &self.prompt)
+            .map_err(|error| bad_identity(source, error))
+    }
+
+    fn no_identity(&self) -> Failure {
+        let failure = match self.usual_identity_path() {
+            Some(path) => Failure::new(format_args!("{}: no identity here", path.display())),
+            None => Failure::new("there is no home folder to look for an identity in"),
+        };
+        failure.hint(
+            "name one with --identity FILE, set LUCA_SECRETS_IDENTITY or LUCA_SECRETS_IDENTITY_FILE, or make one with `luca-secrets init`",
+        )
+    }
+}
+
+impl Place {
+    const IN_ORDER: [Self; 2] = [Self::Config, Self::Ssh];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Config => "the configuration folder",
+            Self::Ssh => "the SSH key",
+        }
+    }
+}
