@@ -10,6 +10,7 @@
 mod harness;
 mod architecture;
 mod commands;
+mod identities;
 mod interop;
 mod readme;
 mod parsers;
