@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 /// The files that may take a value out of its type, each for the reason given.
 const EXITS: &[(&str, &str)] = &[
     ("src/secret/", "the types themselves"),
+    ("src/sys/keyring.rs", "hands an identity to the system's keyring"),
     ("src/schema/", "types, rules and templates look at values"),
     ("src/store/", "spells and reads the document"),
     ("src/render/", "spells and reads env files"),
@@ -14,6 +15,7 @@ const EXITS: &[(&str, &str)] = &[
     ("src/cli/ui.rs", "prints what the user asked for"),
     ("src/cli/context.rs", "tells the runner what to hide"),
     ("src/cli/identities.rs", "parses identities"),
+    ("src/cli/keyring.rs", "compares what the keyring gives back"),
     ("src/cli/commands/edit.rs", "compares what came back from the editor"),
     ("src/cli/editing/", "the editor's buffer"),
     ("src/cli/commands/export.rs", "other forms"),

@@ -43,7 +43,10 @@ fn world_for(make: impl Fn(&World) -> PathBuf) -> (World, PathBuf) {
 }
 
 fn fill(world: &World, key: &str, answers: &[&str]) {
-    world.run(&["set", "-q", "database.port", "-i", key, "--from-file", "port.txt"]).answers(answers).success();
+    world
+        .run(&["set", "-q", "database.port", "-i", key, "--from-file", "port.txt"])
+        .answers(answers)
+        .success();
 }
 
 /// Text encrypted with a passphrase as `age -p` does it, but quicker to open.
@@ -54,8 +57,7 @@ fn with_passphrase(text: &str, passphrase: &str, armored: bool) -> Vec<u8> {
     let encryptor =
         age::Encryptor::with_recipients(std::iter::once(&recipient as &dyn age::Recipient)).unwrap();
     let format = if armored { Format::AsciiArmor } else { Format::Binary };
-    let mut writer =
-        encryptor.wrap_output(ArmoredWriter::wrap_output(Vec::new(), format).unwrap()).unwrap();
+    let mut writer = encryptor.wrap_output(ArmoredWriter::wrap_output(Vec::new(), format).unwrap()).unwrap();
     writer.write_all(text.as_bytes()).unwrap();
     writer.finish().unwrap().finish().unwrap()
 }
@@ -152,7 +154,8 @@ fn an_identity_that_does_not_open_the_store_gives_way_to_the_next_unless_it_was_
     write_private(&usual, OTHER);
     let ssh = world.home().join(".ssh/id_ed25519");
     write_private(&ssh, "no key at all");
-    let unusable = "the SSH key: [world]/home/.ssh/id_ed25519: line 1 is neither an age identity nor a comment";
+    let unusable =
+        "the SSH key: [world]/home/.ssh/id_ed25519: line 1 is neither an age identity nor a comment";
     world.run(&["get", "database.port"]).gives(
         1,
         "",
@@ -321,11 +324,7 @@ fn a_plugin_that_wants_a_person_gets_none_and_its_words_are_made_harmless() {
 fn plugins_names_are_checked() {
     let world = World::filled();
     // The name is `a/b`; age itself refuses it. The second one's is `a+b`, which age takes.
-    for line in [
-        "AGE-PLUGIN-A/B-1QQQQQQQQQQQQQQ",
-        "age1toy1qqqq",
-        "AGE-SECRET-KEY-1QQQQ",
-    ] {
+    for line in ["AGE-PLUGIN-A/B-1QQQQQQQQQQQQQQ", "age1toy1qqqq", "AGE-SECRET-KEY-1QQQQ"] {
         write_private(&world.path("key.txt"), line);
         let done = world.run(&["get", "database.port", "-i", "key.txt"]).done();
         assert!(done.code == 1 && done.stderr.starts_with("error: key.txt: line 1"), "{}", done.stderr);

@@ -12,5 +12,6 @@ mod architecture;
 mod commands;
 mod identities;
 mod interop;
+mod keyring;
 mod readme;
 mod parsers;

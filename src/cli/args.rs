@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use super::commands::{
-    check, completions, edit, export, generate, get, import, init, list, manual, remove, render, run, set,
+    check, completions, edit, export, generate, get, identity, import, init, list, manual, remove, render,
+    run, set,
 };
 
 /// Keeps a project's secrets in one encrypted file, and renders from it the files that programs read.
@@ -96,6 +97,7 @@ pub(super) enum Command {
     Export(export::ExportArgs),
     Generate(generate::GenerateArgs),
     Get(get::GetArgs),
+    Identity(identity::IdentityArgs),
     Import(import::ImportArgs),
     Init(init::InitArgs),
     List(list::ListArgs),

@@ -12,6 +12,7 @@ use crate::sys::Variable;
 
 use super::context::Context;
 use super::failure::{Failure, bad_identity};
+use super::keyring::Marker;
 use super::settings::IdentitySource;
 
 /// Largest identity file that is read, in bytes.
@@ -20,6 +21,7 @@ const IDENTITY_LIMIT: u64 = 1024 * 1024;
 /// A place where an identity usually lies, in the order of search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
+    Keyring,
     Config,
     Ssh,
 }
@@ -53,23 +55,6 @@ impl Context {
     /// Identities with whoever can be asked for their passphrases.
     pub(super) fn keys(&self, identities: Vec<Identity>) -> Keys {
         Keys::new(identities, &self.prompt)
-    }
-
-    /// The identities at hand, from the first place that has any, whatever store they open.
-    pub(super) fn identities(&mut self) -> Result<Vec<Identity>, Failure> {
-        if let Some(identities) = self.named_identities()? {
-            return Ok(identities);
-        }
-        for place in Place::IN_ORDER {
-            match self.look_in(place)? {
-                Found::Identities(identities, name) => {
-                    self.explain(&format!("identity from {name}"));
-                    return Ok(identities);
-                }
-                Found::Nothing(reason) | Found::Unusable(reason) => self.explain(&reason),
-            }
-        }
-        Err(self.no_identity())
     }
 
     /// What the user named: `--identity`, `LUCA_SECRETS_IDENTITY`, `LUCA_SECRETS_IDENTITY_FILE`.
@@ -149,6 +134,7 @@ impl Context {
 
     fn look_in(&mut self, place: Place) -> Result<Found, Failure> {
         let path = match place {
+            Place::Keyring => return self.look_in_keyring(),
             Place::Config => self.usual_identity_path(),
             Place::Ssh => self.env.ssh_folder().map(|folder| folder.join("id_ed25519")),
         };
@@ -165,10 +151,21 @@ impl Context {
             // This file is ours to keep in order.
             (Err(failure), Place::Config) => Err(failure),
             // This one is not: it may be of another kind, or meant for something else.
-            (Err(failure), Place::Ssh) => {
-                Ok(Found::Unusable(format!("the SSH key: {}", failure.messages.join(", "))))
-            }
+            (Err(failure), _) => Ok(Found::Unusable(format!("the SSH key: {}", failure.messages.join(", ")))),
         }
+    }
+
+    /// A keyring is asked only if something was put there: that takes time and may open a window.
+    fn look_in_keyring(&self) -> Result<Found, Failure> {
+        let Some(Marker { keyring, .. }) = self.keyring_marker()? else {
+            return Ok(Found::Nothing("the keyring: nothing was put there".to_owned()));
+        };
+        let text = match keyring.get(self.keyring_patience()) {
+            Ok(text) => text,
+            Err(error) => return Ok(Found::Unusable(format!("the keyring: {error}"))),
+        };
+        let name = keyring.to_string();
+        Ok(Found::Identities(self.identities_in(&name, &text)?, name))
     }
 
     /// Where `init` puts an identity: `~/.config/luca-secrets/identity.txt`.
@@ -206,12 +203,22 @@ impl Context {
 }
 
 impl Place {
-    const IN_ORDER: [Self; 2] = [Self::Config, Self::Ssh];
+    const IN_ORDER: [Self; 3] = [Self::Keyring, Self::Config, Self::Ssh];
 
     const fn name(self) -> &'static str {
         match self {
+            Self::Keyring => "the keyring",
             Self::Config => "the configuration folder",
             Self::Ssh => "the SSH key",
         }
     }
+}
+
+/// The public half of the first identity.
+pub(super) fn recipient_of(identities: &[Identity]) -> Result<String, Failure> {
+    let recipient = identities.first().map(Identity::recipient).transpose().map_err(Failure::new)?;
+    recipient.flatten().ok_or_else(|| {
+        Failure::new("the identity does not tell its recipient")
+            .hint("write it above the identity as a comment: # recipient: age1…")
+    })
 }

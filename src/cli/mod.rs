@@ -6,6 +6,7 @@ mod usage;
 mod settings;
 mod ui;
 mod context;
+mod keyring;
 mod identities;
 mod report;
 mod editing;

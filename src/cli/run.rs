@@ -7,7 +7,7 @@ use crate::sys::{NoTerminal, SharedTerminal, System, Variable};
 
 use super::args::{Arguments, Command, parse};
 use super::commands::{
-    check, completions, edit, export, generate, get, import, init, list, manual, remove, render,
+    check, completions, edit, export, generate, get, identity, import, init, list, manual, remove, render,
     run as run_command, set,
 };
 use super::context::Context;
@@ -80,6 +80,7 @@ fn dispatch(command: Command, context: &mut Context) -> Result<(), Failure> {
         Command::Export(args) => export::run(&args, context),
         Command::Generate(args) => generate::run(&args, context),
         Command::Get(args) => get::run(&args, context),
+        Command::Identity(args) => identity::run(&args, context),
         Command::Import(args) => import::run(&args, context),
         Command::Init(args) => init::run(&args, context),
         Command::List(args) => list::run(&args, context),

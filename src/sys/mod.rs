@@ -4,6 +4,7 @@
 mod clock;
 mod disk;
 mod env;
+mod keyring;
 mod lock;
 mod process;
 mod random;
@@ -16,6 +17,7 @@ pub use disk::{
     Disk, FileError, FileProblem, Gate, Kind, OpenGate, Operation, Permissions, PrivateBytes, describe,
 };
 pub use env::{Environment, Variable};
+pub use keyring::{Keyring, KeyringError};
 pub use lock::{FolderLock, LockError};
 pub use process::{Ending, Session, SessionEnd, exec, output, own_process, process_exists};
 pub use random::{OsRandom, Random};
