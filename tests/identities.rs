@@ -331,3 +331,71 @@ fn plugins_names_are_checked() {
         assert!(!done.stderr.contains(line), "{}", done.stderr);
     }
 }
+
+/// Runs a program on a terminal of its own, types the same answer to every question, and gives what it printed.
+const ANSWERER: &str = r#"
+import os, pty, sys
+child, terminal = pty.fork()
+if child == 0:
+    os.execvp(sys.argv[2], sys.argv[2:])
+seen = b""
+while True:
+    try:
+        part = os.read(terminal, 4096)
+    except OSError:
+        part = b""
+    if not part:
+        break
+    seen += part
+    if part.rstrip(b"\x1b[0123456789;KFABCDhlmn\r").endswith(b":") or part.endswith(b": "):
+        os.write(terminal, sys.argv[1].encode() + b"\n")
+sys.stdout.buffer.write(seen)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"#;
+
+fn on_terminal(world: &World, answer: &str, program: &[&str]) -> String {
+    let done = Command::new("python3")
+        .args(["-c", ANSWERER, answer])
+        .args(program)
+        .current_dir(world.folder())
+        .env_clear()
+        .env("HOME", world.home())
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        .stdin(Stdio::null())
+        .output()
+        .expect("python3 is installed by tests/run");
+    let text = String::from_utf8_lossy(&done.stdout).into_owned();
+    assert!(done.status.success(), "{text}{}", String::from_utf8_lossy(&done.stderr));
+    text
+}
+
+#[test]
+#[ignore = "needs age and python3; run tests/run"]
+fn stock_age_and_a_passphrase_go_both_ways() {
+    let world = World::empty();
+    world.write("schemas/schema.toml", crate::harness::SCHEMA);
+    let ours = crate::harness::PROGRAM;
+    on_terminal(&world, "open sesame", &[ours, "init", "--passphrase"]);
+    on_terminal(&world, "open sesame", &["age", "-d", "-o", "plain.toml", "secrets.enc"]);
+    let document = world.read("plain.toml");
+    assert!(document.contains("key = \"passphrase\"\n"), "{document}");
+    world.write("plain.toml", format!("{document}\n[secrets.database]\nport = \"{PORT}\"\n"));
+    on_terminal(&world, "another one", &["age", "-p", "-a", "-o", "secrets.enc", "plain.toml"]);
+    let shown = on_terminal(&world, "another one", &[ours, "get", "database.port"]);
+    assert!(shown.contains("passphrase for ") && shown.ends_with(&format!("{PORT}\r\n")), "{shown}");
+    assert!(!shown.contains("another one"), "what is typed is not shown");
+    world.write("port.txt", "6543");
+    on_terminal(&world, "another one", &[ours, "set", "database.port", "--from-file", "port.txt"]);
+    on_terminal(&world, "another one", &["age", "-d", "-o", "plain.toml", "secrets.enc"]);
+    assert!(world.read("plain.toml").contains("port = \"6543\"\n"));
+}
+
+#[test]
+#[ignore = "needs age and python3; run tests/run"]
+fn an_identity_file_that_stock_age_encrypted_opens_a_store() {
+    let world = World::filled();
+    world.write("plain.txt", IDENTITY);
+    on_terminal(&world, "open sesame", &["age", "-p", "-o", "key.age", "plain.txt"]);
+    std::fs::set_permissions(world.path("key.age"), std::fs::Permissions::from_mode(0o600)).unwrap();
+    world.run(&["get", "database.port", "-i", "key.age"]).answers(&["open sesame"]).gives(0, PORT, "");
+}

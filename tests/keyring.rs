@@ -31,17 +31,26 @@ fn finish(mut command: Command) -> Outcome {
 /// Runs a script in a D-Bus session of its own, with the daemon started as said.
 fn in_session(world: &World, daemon: &str, script: &str) -> Outcome {
     let mut command = Command::new("dbus-run-session");
+    // The bus talks on standard error too, so ours goes to a file.
     command
         .args(["--", "sh", "-c"])
-        .arg(format!("{daemon} >/dev/null 2>&1\nls() {{ \"{PROGRAM}\" \"$@\"; }}\n{script}"))
+        .arg(format!(
+            "{daemon} >/dev/null 2>&1\n{READY}\nexec 2>stderr.txt\nls() {{ \"{PROGRAM}\" \"$@\"; }}\n{script}"
+        ))
         .current_dir(world.folder())
         .env_clear()
         .env("PATH", "/usr/local/bin:/usr/bin:/bin")
         .env("USER", "tester")
         .env("HOME", world.home())
         .env("XDG_RUNTIME_DIR", world.path("runtime"));
-    finish(command)
+    let (code, stdout, _) = finish(command);
+    (code, stdout, world.read("stderr.txt"))
 }
+
+/// Waits until the daemon has its name on the bus; else the bus would start another one, which is locked.
+const READY: &str = "for _ in $(seq 100); do \
+    dbus-send --session --print-reply --dest=org.freedesktop.DBus / org.freedesktop.DBus.NameHasOwner \
+    string:org.freedesktop.secrets | grep -q 'boolean true' && break; sleep 0.1; done";
 
 const UNLOCKED: &str = "printf pw | gnome-keyring-daemon --unlock --components=secrets";
 
@@ -103,6 +112,7 @@ fn an_identity_can_be_put_into_the_keyring_and_replaced_only_on_demand() {
     assert_eq!(
         stderr,
         "error: nothing.here is not in the store\n\
+         hint: `luca-secrets list` shows what there is\n\
          error: the system's keyring holds another identity already\n\
          hint: pass --replace if it is kept elsewhere too, or no longer needed\n"
     );
