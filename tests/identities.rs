@@ -323,8 +323,12 @@ fn a_plugin_that_wants_a_person_gets_none_and_its_words_are_made_harmless() {
 #[test]
 fn plugins_names_are_checked() {
     let world = World::filled();
-    // The name is `a/b`; age itself refuses it. The second one's is `a+b`, which age takes.
-    for line in ["AGE-PLUGIN-A/B-1QQQQQQQQQQQQQQ", "age1toy1qqqq", "AGE-SECRET-KEY-1QQQQ"] {
+    for line in [
+        "AGE-PLUGIN-A+B-10PU8S7RC0PU8S7RC0PU8S7RC0QP53J05",
+        "AGE-PLUGIN-../../X-10PU8S7RC0PU8S7RC0PU8S7RC0QAHK76D",
+        "age1toy1qqqq",
+        "AGE-SECRET-KEY-1QQQQ",
+    ] {
         write_private(&world.path("key.txt"), line);
         let done = world.run(&["get", "database.port", "-i", "key.txt"]).done();
         assert!(done.code == 1 && done.stderr.starts_with("error: key.txt: line 1"), "{}", done.stderr);

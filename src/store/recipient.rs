@@ -81,3 +81,43 @@ pub(super) fn is_plugin_name(name: &str) -> bool {
     !name.is_empty()
         && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{RecipientError, RecipientKey};
+
+    const X25519: &str = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
+    const SSH: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHsKLqeplhpW+uObz5dvMgjz1OxfM/XXUB+VHtZ6isGN";
+
+    #[test]
+    fn every_kind_of_recipient_is_told_from_the_others() {
+        let kind = |text: &str| match RecipientKey::parse(text) {
+            Ok(RecipientKey::Native(_)) => Ok("native"),
+            Ok(RecipientKey::Ssh(_)) => Ok("ssh"),
+            Ok(RecipientKey::Plugin(_)) => Ok("plugin"),
+            Ok(RecipientKey::Passphrase) => Ok("passphrase"),
+            Err(error) => Err(error),
+        };
+        assert_eq!(kind(X25519), Ok("native"));
+        assert_eq!(kind(SSH), Ok("ssh"));
+        assert_eq!(kind(&format!("{SSH} somebody@example.com")), Ok("ssh"));
+        assert_eq!(kind("age1toy1qzzwlvgtllwpg046kf80983vhy07sq4e"), Ok("plugin"));
+        assert_eq!(kind("passphrase"), Ok("passphrase"));
+        assert_eq!(kind("ssh-rsa AAAAB3NzaC1yc2E="), Err(RecipientError::SshKind("an RSA key")));
+        assert_eq!(kind("ecdsa-sha2-nistp256 AAAA"), Err(RecipientError::SshKind("an ECDSA key")));
+        assert_eq!(
+            kind("sk-ssh-ed25519@openssh.com AAAA"),
+            Err(RecipientError::SshKind("the handle of a hardware key"))
+        );
+        assert_eq!(kind("AGE-SECRET-KEY-1QQQQ"), Err(RecipientError::Identity));
+        assert_eq!(kind(&X25519.replace("hjy", "hjx")), Err(RecipientError::Unknown));
+        assert_eq!(kind(""), Err(RecipientError::Unknown));
+    }
+
+    #[test]
+    fn a_plugin_s_name_holds_nothing_that_a_program_s_should_not() {
+        let error = |text: &str| RecipientKey::parse(text).err();
+        assert_eq!(error("age1a+b10pu8s7rc0pu8s7rc0pu8s7rc0q6t9u54"), Some(RecipientError::PluginName));
+        assert_eq!(error("age1../x10pu8s7rc0pu8s7rc0pu8s7rc0q7canms"), Some(RecipientError::Unknown));
+    }
+}
