@@ -7,12 +7,15 @@ use std::path::{Path, PathBuf};
 /// The files that may take a value out of its type, each for the reason given.
 const EXITS: &[(&str, &str)] = &[
     ("src/secret/", "the types themselves"),
+    ("src/sys/keyring.rs", "hands an identity to the system's keyring"),
     ("src/schema/", "types, rules and templates look at values"),
     ("src/store/", "spells and reads the document"),
     ("src/render/", "spells and reads env files"),
     ("src/import/", "reads values out of other files and redacts them there"),
     ("src/cli/ui.rs", "prints what the user asked for"),
-    ("src/cli/context.rs", "parses identities, tells the runner what to hide"),
+    ("src/cli/context.rs", "tells the runner what to hide"),
+    ("src/cli/identities.rs", "parses identities"),
+    ("src/cli/keyring.rs", "compares what the keyring gives back"),
     ("src/cli/commands/edit.rs", "compares what came back from the editor"),
     ("src/cli/editing/", "the editor's buffer"),
     ("src/cli/commands/export.rs", "other forms"),
@@ -221,7 +224,7 @@ fn the_top_level_holds_only_what_was_agreed() {
 /// The files that may start a thread or wait in one, each for the reason given.
 const THREADS: &[(&str, &str)] = &[
     ("src/bundle.rs", "gathers large targets in two halves"),
-    ("src/cli/context.rs", "opens the store beside a large schema"),
+    ("src/store/state.rs", "reads the store beside a large schema"),
     ("src/render/file.rs", "reads large files back by two halves of the models"),
     ("src/sys/", "waits for an editor and for locks"),
 ];

@@ -33,11 +33,11 @@ fn an_identity_that_cannot_be_used_is_refused() {
         ),
         (
             String::from_utf8(world.store_bytes()).unwrap(),
-            "it is encrypted itself; decrypt it first with `age -d`".to_owned(),
+            "it is encrypted, and not with a passphrase alone".to_owned(),
         ),
         (
             format!("-----BEGIN OPENSSH PRIVATE KEY-----\n{MARKER}\n"),
-            "it is an SSH key, which this version cannot use".to_owned(),
+            "it is an SSH key that is damaged or in an unknown format".to_owned(),
         ),
     ];
     for (text, message) in cases {
@@ -73,7 +73,7 @@ fn an_identity_for_other_stores_is_refused() {
     refuses(
         &world,
         1,
-        "error: secrets.enc: none of the identities at hand opens it\nhint: name another identity with --identity FILE, or ask a reader of the store to add yours\n",
+        "error: secrets.enc: none of the identities at hand opens it\nhint: name another identity with --identity FILE, or ask a reader of the store to add yours\nhint: tried the configuration folder: [world]/home/.config/luca-secrets/identity.txt: it does not open the store\n",
         |world| world.run(&["get", "database.port"]).done(),
     );
 }

@@ -14,7 +14,7 @@ use luca_secrets::sys::{Disk, OpenGate, OsRandom};
 use proptest::prelude::*;
 
 use crate::faults::{leftovers, recipient, unseal};
-use crate::harness::{IDENTITY, NOW, World};
+use crate::harness::{NOW, World, keys};
 
 /// How many processes make a crowd.
 const CROWD: usize = 50;
@@ -275,16 +275,16 @@ impl Scene {
         };
         let key = recipient().to_string();
         let first = Recipient { name: "tester".to_owned(), key, since: scene.author.now };
-        Store::at(scene.store.clone()).create(&scene.disk, &mut OsRandom, &scene.author, first).unwrap();
+        Store::at(scene.store.clone())
+            .create(&scene.disk, &mut OsRandom, &scene.author, first, &keys())
+            .unwrap();
         let opened = scene.open();
         scene.act(&opened, &Side::Text(base.clone()), "base").unwrap();
         scene
     }
 
     fn open(&self) -> Unlocked {
-        let identity = SecretText::new(IDENTITY.to_owned());
-        let identities = luca_secrets::store::Identity::parse_all(&identity).unwrap();
-        Store::at(self.store.clone()).unlock(&self.disk, identities).unwrap()
+        Store::at(self.store.clone()).unlock(&self.disk, keys()).unwrap()
     }
 
     fn act(&self, opened: &Unlocked, side: &Side, who: &str) -> Result<(), StoreError> {

@@ -1,20 +1,18 @@
 //! Stores that were damaged on the way or hold what no store holds: each is refused, with the reason and the place.
 
 use age::armor::Format;
-use luca_secrets::secret::SecretText;
-use luca_secrets::store::{Identity, Store};
+use luca_secrets::store::Store;
 use luca_secrets::sys::{Disk, OpenGate};
 use std::sync::Arc;
 
 use crate::faults::{MARKER, header, refused, seal, store_with};
-use crate::harness::{IDENTITY, World};
+use crate::harness::{World, keys};
 
 /// Opens these bytes as a store: its secrets' text, or the error.
 fn open(folder: &tempfile::TempDir, sealed: &[u8]) -> Result<String, String> {
     let path = folder.path().join("secrets.enc");
     std::fs::write(&path, sealed).unwrap();
-    let identities = Identity::parse_all(&SecretText::new(IDENTITY.to_owned())).unwrap();
-    let opened = Store::at(path).unlock(&Disk::new(Arc::new(OpenGate)), identities);
+    let opened = Store::at(path).unlock(&Disk::new(Arc::new(OpenGate)), keys());
     opened.map(|store| store.document().secrets_text().expose().to_owned()).map_err(|error| error.to_string())
 }
 
@@ -146,7 +144,7 @@ fn what_is_no_store_is_refused_by_every_command() {
         ),
         (
             foreign.into(),
-            "error: secrets.enc: none of the identities at hand opens it\nhint: name another identity with --identity FILE, or ask a reader of the store to add yours\n".into(),
+            "error: secrets.enc: none of the identities at hand opens it\nhint: name another identity with --identity FILE, or ask a reader of the store to add yours\nhint: tried the configuration folder: [world]/home/.config/luca-secrets/identity.txt: it does not open the store\n".into(),
         ),
         (
             seal(b"\xff\xfe", Format::AsciiArmor),
@@ -318,6 +316,6 @@ fn what_is_wrong_with_the_store_s_own_part_is_said() {
     let done = refused(&world, |world| world.run(&["set", "database.port"]).stdin("5432").done());
     assert_eq!(
         (done.code, done.stderr.as_str()),
-        (1, "error: secrets.enc: a recipient's key is not an age X25519 key\n")
+        (1, "error: secrets.enc: one of its recipients is neither age1… nor ssh-ed25519 …, or mistyped\n")
     );
 }

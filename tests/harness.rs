@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use luca_secrets::cli;
 use luca_secrets::secret::SecretValue;
+use luca_secrets::store::{Identity, Keys, Prompt};
 use luca_secrets::sys::{Disk, Environment, FixedClock, Gate, OpenGate, OsRandom, System, Terminal};
 
 /// The moment in which every test happens.
@@ -20,6 +21,12 @@ pub const NOW: &str = "2026-11-23T12:00:00Z";
 
 /// The identity of every test world, made up for the tests.
 pub const IDENTITY: &str = "AGE-SECRET-KEY-1GQ9778VQXMMJVE8SK7J6VT8UJ4HDQAJUVSFCWCM02D8GEWQ72PVQ2Y5J33";
+
+/// [`IDENTITY`] as the library takes it.
+pub fn keys() -> Keys {
+    let nobody = Prompt::nobody();
+    Keys::new(Identity::parse_all(IDENTITY.as_bytes(), "", &nobody).unwrap(), &nobody)
+}
 
 /// The path of the built program.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_luca-secrets");

@@ -22,6 +22,8 @@ mod privileged;
 mod commands;
 mod git;
 mod edit;
+mod identities;
 mod interop;
+mod keyring;
 mod readme;
 mod parsers;

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use super::commands::{
-    check, compare, completions, edit, export, generate, get, git, import, init, list, manual, merge, remove,
-    render, run, set,
+    check, compare, completions, edit, export, generate, get, git, identity, import, init, list, manual,
+    merge, remove, render, run, set,
 };
 
 /// Keeps a project's secrets in one encrypted file, and renders from it the files that programs read.
@@ -99,6 +99,7 @@ pub(super) enum Command {
     Generate(generate::GenerateArgs),
     Get(get::GetArgs),
     Git(git::GitArgs),
+    Identity(identity::IdentityArgs),
     Import(import::ImportArgs),
     Init(init::InitArgs),
     List(list::ListArgs),

@@ -6,15 +6,12 @@ use std::path::Path;
 use crate::name::SecretName;
 use crate::schema::{self, LoadError, Schema};
 use crate::secret::{SecretText, SecretValue, is_worth_hiding};
-use crate::store::{Author, Identity, Store, Unlocked};
+use crate::store::{Author, Prompt, Unlocked};
 use crate::sys::{Clock, Disk, Environment, Random, Terminal, Variable, describe, host_name};
 
-use super::failure::{Failure, bad_identity};
-use super::settings::{IdentitySource, Settings};
+use super::failure::Failure;
+use super::settings::Settings;
 use super::ui::Ui;
-
-/// Largest identity file that is read, in bytes.
-const IDENTITY_LIMIT: u64 = 1024 * 1024;
 
 /// Largest input of values that is read, in bytes.
 pub(super) const INPUT_LIMIT: u64 = 16 * 1024 * 1024;
@@ -31,6 +28,8 @@ pub(super) struct Context {
     pub(super) clock: Box<dyn Clock>,
     pub(super) random: Box<dyn Random>,
     pub(super) terminal: Box<dyn Terminal>,
+    /// The same person, for the passphrases of keys; nobody under `--non-interactive`.
+    pub(super) prompt: Prompt,
     pub(super) stdin: Box<dyn Read>,
     pub(super) stdin_is_terminal: bool,
     pub(super) stdout_is_terminal: bool,
@@ -49,83 +48,19 @@ impl Context {
             let schema = schema::parse(&files).map_err(LoadError::Invalid)?;
             return Ok((schema, self.unlock()));
         }
-        let identities = self.identities();
-        let sealed = Store::at(self.settings.store.clone()).read(&self.disk);
-        std::thread::scope(|scope| {
-            // The store goes to the thread and not the schema: the C library makes many small allocations, of which a
-            // schema is made, cheap on the first thread only.
-            let opening = scope.spawn(|| Ok(sealed?.open(identities?)?));
-            let schema = schema::parse(&files);
-            let store = opening.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            Ok((schema.map_err(LoadError::Invalid)?, store))
-        })
-    }
-
-    /// Opens the store.
-    pub(super) fn unlock(&mut self) -> Result<Unlocked, Failure> {
-        let identities = self.identities()?;
-        Ok(Store::at(self.settings.store.clone()).unlock(&self.disk, identities)?)
+        // The store goes to the thread and not the schema: the C library makes many small allocations, of which a
+        // schema is made, cheap on the first thread only.
+        let (schema, store) = match self.decrypt() {
+            Ok(decrypted) => decrypted.read_beside(|| schema::parse(&files)),
+            Err(failure) => return Ok((schema::parse(&files).map_err(LoadError::Invalid)?, Err(failure))),
+        };
+        Ok((schema.map_err(LoadError::Invalid)?, store.map_err(Failure::from)))
     }
 
     /// Who writes, and when.
     pub(super) fn author(&self) -> Author {
         let user = self.env.text(Variable::User).unwrap_or("unknown");
         Author { now: self.clock.now(), name: format!("{user}@{}", host_name()) }
-    }
-
-    /// The identities at hand, from the first place that has any: `--identity`, `LUCA_SECRETS_IDENTITY`,
-    /// `LUCA_SECRETS_IDENTITY_FILE`, the user's configuration folder.
-    pub(super) fn identities(&mut self) -> Result<Vec<Identity>, Failure> {
-        match self.settings.identity.clone() {
-            Some(IdentitySource::Stdin) => {
-                let text = self.read_stdin()?;
-                Self::parse_identities("standard input", &text)
-            }
-            Some(IdentitySource::File(path)) => self.identity_file(&path, "--identity"),
-            None => self.usual_identities(),
-        }
-    }
-
-    fn usual_identities(&mut self) -> Result<Vec<Identity>, Failure> {
-        if let Some(value) = self.env.get(Variable::Identity) {
-            let name = Variable::Identity.name();
-            let text = value.to_str().ok_or_else(|| Failure::new(format_args!("{name}: not UTF-8 text")))?;
-            return Self::parse_identities(name, &SecretText::new(text.to_owned()));
-        }
-        if let Some(path) = self.env.get(Variable::IdentityFile) {
-            let path = self.settings.folder.join(path);
-            return self.identity_file(&path, Variable::IdentityFile.name());
-        }
-        let Some(path) = self.usual_identity_path() else {
-            return Err(no_identity("there is no home folder to look for an identity in"));
-        };
-        if self.disk.kind(&path)?.is_none() {
-            return Err(no_identity(&format!("{}: no identity here", path.display())));
-        }
-        self.identity_file(&path, "the configuration folder")
-    }
-
-    /// Where `init` puts an identity: `~/.config/luca-secrets/identity.txt`.
-    pub(super) fn usual_identity_path(&self) -> Option<std::path::PathBuf> {
-        self.env.config_folder().map(|folder| folder.join("identity.txt"))
-    }
-
-    fn identity_file(&mut self, path: &Path, source: &str) -> Result<Vec<Identity>, Failure> {
-        let bytes = self.disk.read(path, IDENTITY_LIMIT)?;
-        if self.disk.permissions(path)?.mode & 0o077 != 0 {
-            let message = format!("{}: an identity that other users can read", path.display());
-            return Err(
-                Failure::new(message).hint(format_args!("keep it to yourself: chmod 600 {}", path.display()))
-            );
-        }
-        let text = SecretText::from_utf8(bytes.to_vec())
-            .map_err(|_| Failure::new(format_args!("{}: not UTF-8 text", path.display())))?;
-        self.explain(&format!("identity from {source}: {}", path.display()));
-        Self::parse_identities(&path.display().to_string(), &text)
-    }
-
-    fn parse_identities(source: &str, text: &SecretText) -> Result<Vec<Identity>, Failure> {
-        Identity::parse_all(text).map_err(|error| bad_identity(source, error))
     }
 
     /// All of standard input, wiped when dropped.
@@ -191,12 +126,6 @@ impl Context {
             }
         }
     }
-}
-
-fn no_identity(message: &str) -> Failure {
-    Failure::new(message).hint(
-        "name one with --identity FILE, set LUCA_SECRETS_IDENTITY or LUCA_SECRETS_IDENTITY_FILE, or make one with `luca-secrets init`",
-    )
 }
 
 /// The terminal went away while a question stood on it.

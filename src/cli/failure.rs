@@ -5,7 +5,7 @@ use std::io;
 
 use crate::name::NameError;
 use crate::schema::LoadError;
-use crate::store::{EnvelopeError, IdentityError, StoreError};
+use crate::store::{EnvelopeError, IdentityError, KeyProblem, StoreError};
 use crate::sys::{FileError, FileProblem, LockError, describe};
 
 /// How a command failed, and so its exit code.
@@ -158,7 +158,7 @@ impl From<StoreError> for Failure {
             }
             StoreError::File(error) => error.into(),
             StoreError::Lock(error) => error.into(),
-            StoreError::Envelope(_, kind) => with_envelope_hint(Self::new(&error), kind),
+            StoreError::Envelope(_, ref kind) => with_envelope_hint(Self::new(&error), kind),
             StoreError::Document(..) => Self::new(error)
                 .hint("look at it with `age -d -i IDENTITY secrets.enc`, or take an earlier one from git"),
             StoreError::Conflict(_) => Self::new(error)
@@ -176,7 +176,7 @@ impl From<StoreError> for Failure {
     }
 }
 
-fn with_envelope_hint(failure: Failure, error: EnvelopeError) -> Failure {
+fn with_envelope_hint(failure: Failure, error: &EnvelopeError) -> Failure {
     match error {
         EnvelopeError::NoMatchingIdentity => failure
             .hint("name another identity with --identity FILE, or ask a reader of the store to add yours"),
@@ -186,11 +186,36 @@ fn with_envelope_hint(failure: Failure, error: EnvelopeError) -> Failure {
         EnvelopeError::Damaged | EnvelopeError::Empty | EnvelopeError::NotAge => {
             failure.hint("take the last good one from git: git restore secrets.enc")
         }
-        EnvelopeError::Passphrase | EnvelopeError::NotText | EnvelopeError::BadRecipient => failure,
+        EnvelopeError::Key(problem) => with_key_hint(failure, problem),
+        EnvelopeError::PassphraseMismatch => failure.hint(
+            "a store for a passphrase lists the single key \"passphrase\"; seal it with stock age as its list says",
+        ),
+        EnvelopeError::Incompatible => {
+            failure.hint("a post-quantum key protects only where every other recipient has one too")
+        }
+        EnvelopeError::MixedPassphrase | EnvelopeError::NotText | EnvelopeError::BadRecipient(_) => failure,
+    }
+}
+
+fn with_key_hint(failure: Failure, problem: &KeyProblem) -> Failure {
+    match problem {
+        KeyProblem::WrongPassphrase(_) => failure.hint("nothing was changed; try again"),
+        KeyProblem::NobodyToAsk(_) => failure.hint(
+            "run it at a terminal and without --non-interactive, or name an identity that needs no passphrase",
+        ),
+        KeyProblem::MissingPlugin(_) => {
+            failure.hint("install it, or name another identity with --identity FILE")
+        }
+        KeyProblem::Unsupported(_) => failure.hint("encrypt the key anew with `ssh-keygen -p -f FILE`"),
+        KeyProblem::TooMuchWork(_) | KeyProblem::Content(..) | KeyProblem::Plugin(_) => failure,
     }
 }
 
 /// An identity that cannot be used, and where it came from.
 pub(super) fn bad_identity(source: &str, error: IdentityError) -> Failure {
-    Failure::new(format_args!("{source}: {error}"))
+    let failure = Failure::new(format_args!("{source}: {error}"));
+    match error {
+        IdentityError::SshKind(_) => failure.hint("make a key that can be used with `ssh-keygen -t ed25519`"),
+        _ => failure,
+    }
 }

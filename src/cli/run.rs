@@ -2,12 +2,13 @@
 
 use std::ffi::OsString;
 
-use crate::sys::{System, Variable};
+use crate::store::Prompt;
+use crate::sys::{NoTerminal, SharedTerminal, System, Variable};
 
 use super::args::{Arguments, Command, parse};
 use super::commands::{
-    check, compare, completions, edit, export, generate, get, git, import, init, list, manual, merge, remove,
-    render, run as run_command, set,
+    check, compare, completions, edit, export, generate, get, git, identity, import, init, list, manual,
+    merge, remove, render, run as run_command, set,
 };
 use super::context::Context;
 use super::failure::Failure;
@@ -54,6 +55,9 @@ fn run_parsed(arguments: Arguments, system: System) -> u8 {
     let settings = Settings::resolve(&arguments.global, &system);
     let colours = has_colours(&system);
     let ui = Ui::new(system.stdout, system.stderr, colours, arguments.global.quiet, &system.folder);
+    let terminal = SharedTerminal::new(system.terminal);
+    let asked =
+        if settings.interactive { terminal.clone() } else { SharedTerminal::new(Box::new(NoTerminal)) };
     let mut context = Context {
         settings,
         ui,
@@ -61,7 +65,8 @@ fn run_parsed(arguments: Arguments, system: System) -> u8 {
         env: system.env,
         clock: system.clock,
         random: system.random,
-        terminal: system.terminal,
+        terminal: Box::new(terminal),
+        prompt: Prompt::new(asked),
         stdin: system.stdin,
         stdin_is_terminal: system.stdin_is_terminal,
         stdout_is_terminal: system.stdout_is_terminal,
@@ -83,6 +88,7 @@ fn dispatch(command: Command, context: &mut Context) -> Result<(), Failure> {
         Command::Generate(args) => generate::run(&args, context),
         Command::Get(args) => get::run(&args, context),
         Command::Git(args) => git::run(&args, context),
+        Command::Identity(args) => identity::run(&args, context),
         Command::Import(args) => import::run(&args, context),
         Command::Init(args) => init::run(&args, context),
         Command::List(args) => list::run(&args, context),

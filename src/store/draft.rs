@@ -48,7 +48,7 @@ impl Draft {
         both.push_str(text.expose());
         let keys: Vec<&str> =
             store.document.recipients().iter().map(|recipient| recipient.key.as_str()).collect();
-        let sealed = envelope::seal(&both, &keys).map_err(fail)?;
+        let sealed = envelope::seal(&both, &keys, &store.keys).map_err(fail)?;
         if let Some(folder) = self.path.parent() {
             disk.create_private_folder(folder)?;
         }
@@ -59,7 +59,7 @@ impl Draft {
     pub fn read(&self, disk: &Disk, store: &Unlocked) -> Result<(SecretText, SecretText), StoreError> {
         let fail = |error| StoreError::Envelope(self.path.clone(), error);
         let sealed = disk.read(&self.path, SIZE_LIMIT)?;
-        let both = envelope::open(&sealed, &store.identities).map_err(fail)?;
+        let both = envelope::open(&sealed, &store.keys.identities).map_err(fail)?;
         let parts = both
             .expose()
             .split_once('\n')

@@ -177,11 +177,8 @@ impl Edit<'_> {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let _lock = FolderLock::acquire(folder, patience)?;
         let current = read(disk, path)?;
-        let newer = if current == self.store.sealed {
-            None
-        } else {
-            Some(open(path, &current, &self.store.identities)?)
-        };
+        let newer =
+            if current == self.store.sealed { None } else { Some(open(path, &current, &self.store.keys)?) };
         let theirs = newer.as_ref().unwrap_or(&self.store.document);
         if theirs.id() != self.store.document.id() {
             return Err(StoreError::Replaced(path.clone()));
@@ -227,8 +224,8 @@ impl Edit<'_> {
         // What cannot be read back must not replace what can.
         let next = Document::parse(text).map_err(StoreError::Text)?;
         let keys: Vec<&str> = theirs.recipients().iter().map(|recipient| recipient.key.as_str()).collect();
-        let sealed =
-            envelope::seal(next.text(), &keys).map_err(|error| StoreError::Envelope(path.clone(), error))?;
+        let sealed = envelope::seal(next.text(), &keys, &self.store.keys)
+            .map_err(|error| StoreError::Envelope(path.clone(), error))?;
         let mode = disk.permissions(path)?.mode & 0o777;
         Ok(disk.replace(path, &sealed, mode)?)
     }

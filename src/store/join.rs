@@ -13,7 +13,7 @@ use super::document::Document;
 use super::edit::{Author, Change};
 use super::envelope;
 use super::error::StoreError;
-use super::identity::Identity;
+use super::identity::Keys;
 use super::parts::{Header, Recipient};
 use super::splice::{Changes, apply, differences};
 use super::state::open;
@@ -59,18 +59,13 @@ struct Outcome {
 }
 
 /// Merges by secret. `path` is for messages.
-pub fn join(
-    path: &Path,
-    sides: &Sides<'_>,
-    identities: &[Identity],
-    author: &Author,
-) -> Result<Joined, StoreError> {
-    let ours = open(&labelled(path, "ours"), sides.ours, identities)?;
-    let theirs = open(&labelled(path, "theirs"), sides.theirs, identities)?;
+pub fn join(path: &Path, sides: &Sides<'_>, keys: &Keys, author: &Author) -> Result<Joined, StoreError> {
+    let ours = open(&labelled(path, "ours"), sides.ours, keys)?;
+    let theirs = open(&labelled(path, "theirs"), sides.theirs, keys)?;
     if ours.id() != theirs.id() {
         return Err(StoreError::Unrelated(path.to_owned()));
     }
-    let base = sides.base.map(|base| open(&labelled(path, "base"), base, identities));
+    let base = sides.base.map(|base| open(&labelled(path, "base"), base, keys));
     let base_unreadable = matches!(base, Some(Err(_)));
     let base = base.and_then(Result::ok).filter(|base| base.id() == ours.id());
     let base_recipients = base.as_ref().map_or(Vec::new(), |base| base.recipients().to_vec());
@@ -97,9 +92,9 @@ pub fn join(
     );
     // What cannot be read back must not replace what can.
     let next = Document::parse(text).map_err(StoreError::Text)?;
-    let keys: Vec<&str> = recipients.iter().map(|recipient| recipient.key.as_str()).collect();
-    let sealed =
-        envelope::seal(next.text(), &keys).map_err(|error| StoreError::Envelope(path.to_owned(), error))?;
+    let readable_by: Vec<&str> = recipients.iter().map(|recipient| recipient.key.as_str()).collect();
+    let sealed = envelope::seal(next.text(), &readable_by, keys)
+        .map_err(|error| StoreError::Envelope(path.to_owned(), error))?;
     Ok(Joined {
         sealed,
         generation: header.generation,
@@ -230,6 +225,7 @@ fn sections(document: &Document) -> BTreeMap<String, SecretText> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::{Identity, NewKey, Prompt};
 
     const PATH: &str = "secrets.enc";
 
@@ -237,31 +233,32 @@ mod tests {
         Author { now: "2026-11-23T12:00:00Z".parse().unwrap(), name: "tester@host".to_owned() }
     }
 
-    fn reader(identity: &Identity) -> Recipient {
-        Recipient { name: "somebody".to_owned(), key: identity.recipient(), since: author().now }
+    fn reader(identity: &NewKey) -> Recipient {
+        Recipient { name: "somebody".to_owned(), key: identity.recipient.clone(), since: author().now }
     }
 
     /// A sealed store of generation 7.
-    fn sealed(readers: &[&Identity], secrets: &str, tables: &[&str]) -> Vec<u8> {
+    fn sealed(readers: &[&NewKey], secrets: &str, tables: &[&str]) -> Vec<u8> {
         let header =
             Header { id: "0123".to_owned(), generation: 7, written: author().now, by: String::new() };
         let recipients: Vec<Recipient> = readers.iter().map(|identity| reader(identity)).collect();
         let text =
             Document::compose(&header, &recipients, secrets, std::iter::empty(), tables.iter().copied());
         let keys: Vec<&str> = recipients.iter().map(|reader| reader.key.as_str()).collect();
-        envelope::seal(&text, &keys).unwrap()
+        envelope::seal(&text, &keys, &Keys::new(Vec::new(), &Prompt::nobody())).unwrap()
     }
 
     fn joined(
         base: Option<&[u8]>,
         ours: &[u8],
         theirs: &[u8],
-        identity: &Identity,
+        identity: &NewKey,
     ) -> Result<(Joined, Document), StoreError> {
-        let identities = Identity::parse_all(&SecretText::new(identity.to_secret().expose().to_owned()));
-        let identities = identities.unwrap();
-        let joined = join(Path::new(PATH), &Sides { base, ours, theirs }, &identities, &author())?;
-        let document = open(Path::new(PATH), &joined.sealed, &identities)?;
+        let nobody = Prompt::nobody();
+        let identities = Identity::parse_all(identity.secret.expose().as_bytes(), "", &nobody).unwrap();
+        let keys = Keys::new(identities, &nobody);
+        let joined = join(Path::new(PATH), &Sides { base, ours, theirs }, &keys, &author())?;
+        let document = open(Path::new(PATH), &joined.sealed, &keys)?;
         Ok((joined, document))
     }
 
@@ -279,8 +276,8 @@ mod tests {
             let (joined, document) = joined(Some(&base), ours, theirs, &me).ok().unwrap();
             let keys: BTreeSet<&str> =
                 document.recipients().iter().map(|reader| reader.key.as_str()).collect();
-            let expected = [&me, &stays, &added].map(Identity::recipient);
-            assert_eq!(keys, expected.iter().map(String::as_str).collect());
+            let expected = [&me, &stays, &added].map(|key| &key.recipient);
+            assert_eq!(keys, expected.iter().map(|key| key.as_str()).collect());
             assert_eq!(joined.readers.iter().map(|(_, change)| *change).collect::<Vec<_>>(), [change]);
             assert_eq!(document.generation(), 8);
         }

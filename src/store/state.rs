@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::secret::hex;
+use crate::secret::{SecretText, hex};
 use crate::sys::{Disk, Random};
 
 use super::document::Document;
 use super::edit::Author;
 use super::envelope;
 use super::error::StoreError;
-use super::identity::Identity;
+use super::identity::Keys;
 use super::parts::{Header, Recipient};
 
 /// Largest store that is read, in bytes: far beyond any team's secrets, far below what would hurt a machine.
@@ -35,11 +35,11 @@ impl Store {
     }
 
     /// Reads and opens the store.
-    pub fn unlock(self, disk: &Disk, identities: Vec<Identity>) -> Result<Unlocked, StoreError> {
-        self.read(disk)?.open(identities)
+    pub fn unlock(self, disk: &Disk, keys: Keys) -> Result<Unlocked, StoreError> {
+        self.read(disk)?.unlock(keys)
     }
 
-    /// Reads the store without opening it, so that this can be done elsewhere.
+    /// Reads the store without opening it, for trying one identity after the other.
     pub fn read(self, disk: &Disk) -> Result<Sealed, StoreError> {
         let bytes = read(disk, &self.path)?;
         Ok(Sealed { path: self.path, bytes })
@@ -52,13 +52,14 @@ impl Store {
         random: &mut dyn Random,
         author: &Author,
         recipient: Recipient,
+        keys: &Keys,
     ) -> Result<(), StoreError> {
         let mut id = [0; ID_BYTES];
         random.fill(&mut id).map_err(StoreError::Random)?;
         let header = Header { id: hex(&id), generation: 1, written: author.now, by: author.name.clone() };
         let recipients = [recipient];
         let text = Document::compose(&header, &recipients, "", std::iter::empty(), std::iter::empty());
-        let sealed = envelope::seal(&text, &[&recipients[0].key])
+        let sealed = envelope::seal(&text, &[&recipients[0].key], keys)
             .map_err(|error| StoreError::Envelope(self.path.clone(), error))?;
         Ok(disk.create_new(&self.path, &sealed, 0o600)?)
     }
@@ -71,10 +72,48 @@ pub struct Sealed {
 }
 
 impl Sealed {
-    /// Opens the store.
-    pub fn open(self, identities: Vec<Identity>) -> Result<Unlocked, StoreError> {
-        let document = open(&self.path, &self.bytes, &identities)?;
-        Ok(Unlocked { path: self.path, sealed: self.bytes, identities, document })
+    /// Whether it is sealed with a passphrase; then no other key opens it.
+    pub fn wants_passphrase(&self) -> bool {
+        envelope::wants_passphrase(&self.bytes)
+    }
+
+    /// Opens it.
+    pub fn unlock(&self, keys: Keys) -> Result<Unlocked, StoreError> {
+        self.decrypt(keys)?.read()
+    }
+
+    /// Decrypts it, so that what is inside can be read elsewhere.
+    pub fn decrypt(&self, keys: Keys) -> Result<Decrypted, StoreError> {
+        let text = decrypt(&self.path, &self.bytes, &keys)?;
+        Ok(Decrypted { path: self.path.clone(), sealed: self.bytes.clone(), keys, text })
+    }
+}
+
+/// A decrypted file that nobody has read yet.
+pub struct Decrypted {
+    path: PathBuf,
+    sealed: Vec<u8>,
+    keys: Keys,
+    text: SecretText,
+}
+
+impl Decrypted {
+    /// Reads the document in it.
+    pub fn read(self) -> Result<Unlocked, StoreError> {
+        let Self { path, sealed, keys, text } = self;
+        let document = parse(&path, text)?;
+        Ok(Unlocked { path, sealed, keys, document })
+    }
+
+    /// Reads the document in a thread of its own, while `work` is done in this one.
+    pub fn read_beside<T>(self, work: impl FnOnce() -> T) -> (T, Result<Unlocked, StoreError>) {
+        let Self { path, sealed, keys, text } = self;
+        let (done, document) = std::thread::scope(|scope| {
+            let reading = scope.spawn(|| parse(&path, text));
+            let done = work();
+            (done, reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        });
+        (done, document.map(|document| Unlocked { path, sealed, keys, document }))
     }
 }
 
@@ -83,7 +122,7 @@ pub struct Unlocked {
     pub(super) path: PathBuf,
     /// The bytes on the disk when the store was read.
     pub(super) sealed: Vec<u8>,
-    pub(super) identities: Vec<Identity>,
+    pub(super) keys: Keys,
     pub(super) document: Document,
 }
 
@@ -105,8 +144,14 @@ pub(super) fn read(disk: &Disk, path: &Path) -> Result<Vec<u8>, StoreError> {
 }
 
 /// Opens sealed bytes and reads the document in them. `path` is for messages.
-pub fn open(path: &Path, sealed: &[u8], identities: &[Identity]) -> Result<Document, StoreError> {
-    let text =
-        envelope::open(sealed, identities).map_err(|error| StoreError::Envelope(path.to_owned(), error))?;
+pub fn open(path: &Path, sealed: &[u8], keys: &Keys) -> Result<Document, StoreError> {
+    parse(path, decrypt(path, sealed, keys)?)
+}
+
+fn decrypt(path: &Path, sealed: &[u8], keys: &Keys) -> Result<SecretText, StoreError> {
+    envelope::open(sealed, &keys.identities).map_err(|error| StoreError::Envelope(path.to_owned(), error))
+}
+
+fn parse(path: &Path, text: SecretText) -> Result<Document, StoreError> {
     Document::parse(text).map_err(|error| StoreError::Document(path.to_owned(), error))
 }

@@ -108,6 +108,12 @@ impl Environment {
         self.folder(Variable::StateHome, ".local/state")
     }
 
+    /// Where the user's SSH keys lie: `~/.ssh`.
+    pub fn ssh_folder(&self) -> Option<PathBuf> {
+        let home = self.get(Variable::Home).map(PathBuf::from).filter(|home| home.is_absolute())?;
+        Some(home.join(".ssh"))
+    }
+
     /// Whether this is a GitHub Actions job.
     pub fn is_github_actions(&self) -> bool {
         self.get(Variable::GithubActions).is_some_and(|value| value == "true")

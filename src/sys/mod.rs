@@ -4,6 +4,7 @@
 mod clock;
 mod disk;
 mod env;
+mod keyring;
 mod lock;
 mod process;
 mod random;
@@ -17,6 +18,7 @@ pub use disk::{
     Disk, FileError, FileProblem, Gate, Kind, OpenGate, Operation, Permissions, PrivateBytes, describe,
 };
 pub use env::{Environment, Variable};
+pub use keyring::{Keyring, KeyringError};
 pub use lock::{FolderLock, LockError};
 pub use process::{
     Ending, Session, SessionEnd, Signals, capture, exec, output, own_process, own_program, process_exists,
@@ -24,4 +26,4 @@ pub use process::{
 pub use random::{OsRandom, Random};
 pub use stamp::Stamp;
 pub use system::{System, host_name};
-pub use terminal::{ControllingTerminal, NoTerminal, Terminal};
+pub use terminal::{ControllingTerminal, NoTerminal, SharedTerminal, Terminal};

@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
@@ -26,13 +27,48 @@ const CTRL_BACKSLASH: u8 = 0x1c;
 const DELETE: u8 = 0x7f;
 
 /// A person who can be asked.
-pub trait Terminal {
+pub trait Terminal: Send {
     /// Whether there is anybody to ask.
     fn is_there(&self) -> bool;
     /// Asks a question and gives the line that was typed, without its end.
     fn ask(&mut self, question: &str) -> io::Result<String>;
     /// The same without showing what is typed.
     fn ask_secret(&mut self, question: &str) -> io::Result<SecretValue>;
+    /// Shows a line that wants no answer, such as a plugin's "touch your key".
+    fn tell(&mut self, _: &str) {}
+}
+
+/// One terminal for several askers: a command, and the keys that want a passphrase while it runs.
+#[derive(Clone)]
+pub struct SharedTerminal(Arc<Mutex<Box<dyn Terminal>>>);
+
+impl SharedTerminal {
+    /// Shares a terminal.
+    pub fn new(terminal: Box<dyn Terminal>) -> Self {
+        Self(Arc::new(Mutex::new(terminal)))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Box<dyn Terminal>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Terminal for SharedTerminal {
+    fn is_there(&self) -> bool {
+        self.lock().is_there()
+    }
+
+    fn ask(&mut self, question: &str) -> io::Result<String> {
+        self.lock().ask(question)
+    }
+
+    fn ask_secret(&mut self, question: &str) -> io::Result<SecretValue> {
+        self.lock().ask_secret(question)
+    }
+
+    fn tell(&mut self, message: &str) {
+        self.lock().tell(message);
+    }
 }
 
 /// The process's controlling terminal, `/dev/tty`.
@@ -67,6 +103,11 @@ impl Terminal for ControllingTerminal {
         tcsetattr(&tty, OptionalActions::Now, &before)?;
         tty.write_all(b"\n")?;
         answer.map(|line| SecretValue::new(line.as_str().to_owned()))
+    }
+
+    fn tell(&mut self, message: &str) {
+        // Where the terminal went away there is nobody to tell.
+        let _ = Self::open().and_then(|mut tty| writeln!(tty, "{message}"));
     }
 }
 

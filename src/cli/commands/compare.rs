@@ -9,7 +9,7 @@ use crate::cli::args::JsonArg;
 use crate::cli::commands::git::repository::Repository;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::store::{Change, Comparison, Document, Identity, compare, open};
+use crate::store::{Change, Comparison, Document, Keys, SIZE_LIMIT, compare, open};
 
 /// Show what changed between two revisions of the store, by names
 ///
@@ -54,8 +54,9 @@ struct Row {
 
 pub(crate) fn run(args: &CompareArgs, context: &mut Context) -> Result<(), Failure> {
     let repository = Repository::find(context)?;
-    let identities = context.identities()?;
-    let place = Place { repository, identities };
+    let here = context.disk.read(&context.settings.store, SIZE_LIMIT).ok();
+    let keys = context.keys_for(here.as_ref().map_or(&[], |sealed| sealed.as_slice()))?;
+    let place = Place { repository, keys };
     let from = match args.generation {
         Some(generation) => place.generation(generation, context)?,
         None => place.revision(args.from.as_deref().unwrap_or("HEAD"), context)?,
@@ -63,8 +64,8 @@ pub(crate) fn run(args: &CompareArgs, context: &mut Context) -> Result<(), Failu
     let to = if let Some(revision) = &args.to {
         place.revision(revision, context)?
     } else {
-        let sealed = context.disk.read(&context.settings.store, crate::store::SIZE_LIMIT)?;
-        open(&context.settings.store, &sealed, &place.identities)?
+        let sealed = context.disk.read(&context.settings.store, SIZE_LIMIT)?;
+        open(&context.settings.store, &sealed, &place.keys)?
     };
     if from.id() != to.id() {
         return Err(Failure::new("these are different stores, made one by one"));
@@ -75,7 +76,7 @@ pub(crate) fn run(args: &CompareArgs, context: &mut Context) -> Result<(), Failu
 /// Where earlier stores are found, and what opens them.
 struct Place {
     repository: Repository,
-    identities: Vec<Identity>,
+    keys: Keys,
 }
 
 impl Place {
@@ -91,7 +92,7 @@ impl Place {
         let sealed = sealed.ok_or_else(|| {
             Failure::new(format_args!("git knows no such revision, or there is no {path} in it"))
         })?;
-        Ok(open(Path::new(&object), &sealed, &self.identities)?)
+        Ok(open(Path::new(&object), &sealed, &self.keys)?)
     }
 
     /// The newest store of that generation in the history of the current branch.

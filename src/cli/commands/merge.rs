@@ -166,9 +166,9 @@ fn from_index(context: &mut Context) -> Result<(), Failure> {
         return Err(Failure::new(format_args!("{shown}: one side of the merge has no store"))
             .hint("keep the other with `git checkout --ours` or `--theirs`, or agree with `git rm`"));
     };
-    let identities = context.identities()?;
+    let keys = context.keys_for(ours)?;
     let sides = Sides { base: base.as_ref().map(|base| base.as_slice()), ours, theirs };
-    let joined = join(&path, &sides, &identities, &context.author())?;
+    let joined = join(&path, &sides, &keys, &context.author())?;
     let _lock = FolderLock::acquire(&context.settings.root, context.settings.patience)?;
     let exists = context.disk.kind(&path)?.is_some();
     let mode = if exists { context.disk.permissions(&path)?.mode & 0o777 } else { 0o644 };

@@ -9,6 +9,7 @@ pub(super) mod export;
 pub(super) mod generate;
 pub(super) mod get;
 pub(super) mod git;
+pub(super) mod identity;
 pub(super) mod import;
 pub(super) mod init;
 pub(super) mod list;

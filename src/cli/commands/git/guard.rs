@@ -82,8 +82,8 @@ fn staged_store(
             return Ok(());
         }
     }
-    let Ok(identities) = context.identities() else { return Ok(()) };
-    let Ok(document) = open(&context.settings.store, &sealed, &identities) else { return Ok(()) };
+    let Ok(keys) = context.keys_for(&sealed) else { return Ok(()) };
+    let Ok(document) = open(&context.settings.store, &sealed, &keys) else { return Ok(()) };
     for (name, _) in document.conflicts() {
         wrong.push(format!("{path}: {name} is in conflict; settle it with `luca-secrets merge`"));
     }

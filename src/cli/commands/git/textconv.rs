@@ -20,7 +20,7 @@ pub(crate) struct TextconvArgs {
 pub(super) fn run(args: &TextconvArgs, context: &mut Context) -> Result<(), Failure> {
     let path = context.settings.folder.join(&args.file);
     let sealed = context.disk.read(&path, SIZE_LIMIT)?;
-    let opened = context.identities().and_then(|identities| Ok(open(&path, &sealed, &identities)?));
+    let opened = context.keys_for(&sealed).and_then(|keys| Ok(open(&path, &sealed, &keys)?));
     let text = match opened {
         Ok(document) => shown(&document),
         // A failure would make `git diff` and `git log -p` stop, for whoever has no identity here.

@@ -1,0 +1,251 @@
+//! Which identity opens the store: the places it is looked for in, in order, and what `--verbose` says about them.
+//!
+//! What the user named (an option, a variable) must open the store. The usual places are tried one after the other; a
+//! later one is not even looked at once an earlier one has opened the store, since a keyring or a plugin costs time
+//! and may ask a person.
+
+use std::path::{Path, PathBuf};
+
+use crate::secret::SecretText;
+use crate::store::{
+    Decrypted, EnvelopeError, Identity, Keys, Sealed, Store, StoreError, Unlocked, wants_passphrase,
+};
+use crate::sys::Variable;
+
+use super::context::Context;
+use super::failure::{Failure, bad_identity};
+use super::keyring::Marker;
+use super::settings::IdentitySource;
+
+/// Largest identity file that is read, in bytes.
+const IDENTITY_LIMIT: u64 = 1024 * 1024;
+
+/// A place where an identity usually lies, in the order of search.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Keyring,
+    Config,
+    Ssh,
+}
+
+/// What a place holds.
+enum Found {
+    /// Identities, and what to call the place.
+    Identities(Vec<Identity>, String),
+    /// Nothing, and how to say so.
+    Nothing(String),
+    /// Something that cannot be used, and why.
+    Unusable(String),
+}
+
+impl Context {
+    /// Opens the store.
+    pub(super) fn unlock(&mut self) -> Result<Unlocked, Failure> {
+        Ok(self.decrypt()?.read()?)
+    }
+
+    /// Opens the store as far as it takes its keys.
+    pub(super) fn decrypt(&mut self) -> Result<Decrypted, Failure> {
+        let sealed = Store::at(self.settings.store.clone()).read(&self.disk)?;
+        if sealed.wants_passphrase() {
+            self.explain("the store is sealed with a passphrase, so no identity is looked for");
+            let name = self.settings.store.display().to_string();
+            let keys = self.keys(vec![Identity::passphrase(&name, &self.prompt)]);
+            return Ok(sealed.decrypt(keys)?);
+        }
+        match self.named_identities()? {
+            Some(identities) => Ok(sealed.decrypt(self.keys(identities))?),
+            None => self.decrypt_by_usual_places(&sealed),
+        }
+    }
+
+    /// All keys at hand, for stores that come from elsewhere than the store's own file, such as the versions in git:
+    /// each may be for other readers. `sealed` is one of them.
+    pub(super) fn keys_for(&mut self, sealed: &[u8]) -> Result<Keys, Failure> {
+        if wants_passphrase(sealed) {
+            let name = self.settings.store.display().to_string();
+            return Ok(self.keys(vec![Identity::passphrase(&name, &self.prompt)]));
+        }
+        if let Some(identities) = self.named_identities()? {
+            return Ok(self.keys(identities));
+        }
+        let mut all = Vec::new();
+        for place in Place::IN_ORDER {
+            match self.look_in(place)? {
+                Found::Identities(identities, _) => all.extend(identities),
+                Found::Nothing(reason) | Found::Unusable(reason) => self.explain(&reason),
+            }
+        }
+        if all.is_empty() { Err(self.no_identity()) } else { Ok(self.keys(all)) }
+    }
+
+    /// Identities with whoever can be asked for their passphrases.
+    pub(super) fn keys(&self, identities: Vec<Identity>) -> Keys {
+        Keys::new(identities, &self.prompt)
+    }
+
+    /// What the user named: `--identity`, `LUCA_SECRETS_IDENTITY`, `LUCA_SECRETS_IDENTITY_FILE`.
+    pub(super) fn named_identities(&mut self) -> Result<Option<Vec<Identity>>, Failure> {
+        match self.settings.identity.clone() {
+            Some(IdentitySource::Stdin) => {
+                let text = self.read_stdin()?;
+                self.explain("identity from --identity: standard input");
+                return self.identities_in("standard input", &text).map(Some);
+            }
+            Some(IdentitySource::File(path)) => {
+                self.explain(&format!("identity from --identity: {}", path.display()));
+                return self.identity_file(&path).map(Some);
+            }
+            None => self.explain("--identity: not given"),
+        }
+        let name = Variable::Identity.name();
+        if let Some(value) = self.env.get(Variable::Identity) {
+            let text = value.to_str().ok_or_else(|| Failure::new(format_args!("{name}: not UTF-8 text")))?;
+            let text = SecretText::new(text.to_owned());
+            self.explain(&format!("identity from {name}"));
+            return self.identities_in(name, &text).map(Some);
+        }
+        self.explain(&format!("{name}: not set"));
+        let name = Variable::IdentityFile.name();
+        if let Some(path) = self.env.get(Variable::IdentityFile) {
+            let path = self.settings.folder.join(path);
+            self.explain(&format!("identity from {name}: {}", path.display()));
+            return self.identity_file(&path).map(Some);
+        }
+        self.explain(&format!("{name}: not set"));
+        Ok(None)
+    }
+
+    fn decrypt_by_usual_places(&mut self, sealed: &Sealed) -> Result<Decrypted, Failure> {
+        let mut tried = Vec::new();
+        let mut error = None;
+        for place in Place::IN_ORDER {
+            let (identities, name) = match self.look_in(place)? {
+                Found::Identities(identities, name) => (identities, name),
+                Found::Nothing(reason) => {
+                    self.explain(&reason);
+                    continue;
+                }
+                Found::Unusable(reason) => {
+                    self.explain(&reason);
+                    tried.push(reason);
+                    continue;
+                }
+            };
+            match sealed.decrypt(self.keys(identities)) {
+                Ok(store) => {
+                    self.explain(&format!("identity from {name}"));
+                    return Ok(store);
+                }
+                Err(StoreError::Envelope(path, kind @ EnvelopeError::Key(_))) => {
+                    tried.push(format!("{name}: {kind}"));
+                    // A key that may be the right one says more than one that is not.
+                    error = Some(StoreError::Envelope(path, kind));
+                }
+                Err(StoreError::Envelope(path, kind @ EnvelopeError::NoMatchingIdentity)) => {
+                    tried.push(format!("{name}: it does not open the store"));
+                    error = error.or(Some(StoreError::Envelope(path, kind)));
+                }
+                Err(other) => return Err(other.into()),
+            }
+            if let Some(last) = tried.last() {
+                self.explain(last);
+            }
+        }
+        let failure = match error {
+            Some(error) => error.into(),
+            None => self.no_identity(),
+        };
+        Err(tried.into_iter().fold(failure, |failure, reason| failure.hint(format_args!("tried {reason}"))))
+    }
+
+    fn look_in(&mut self, place: Place) -> Result<Found, Failure> {
+        let path = match place {
+            Place::Keyring => return self.look_in_keyring(),
+            Place::Config => self.usual_identity_path(),
+            Place::Ssh => self.env.ssh_folder().map(|folder| folder.join("id_ed25519")),
+        };
+        let name = place.name();
+        let Some(path) = path else {
+            return Ok(Found::Nothing(format!("{name}: there is no home folder")));
+        };
+        if self.disk.kind(&path)?.is_none() {
+            return Ok(Found::Nothing(format!("{name}: no {}", path.display())));
+        }
+        let name = format!("{name}: {}", path.display());
+        match (self.identity_file(&path), place) {
+            (Ok(identities), _) => Ok(Found::Identities(identities, name)),
+            // This file is ours to keep in order.
+            (Err(failure), Place::Config) => Err(failure),
+            // This one is not: it may be of another kind, or meant for something else.
+            (Err(failure), _) => Ok(Found::Unusable(format!("the SSH key: {}", failure.messages.join(", ")))),
+        }
+    }
+
+    /// A keyring is asked only if something was put there: that takes time and may open a window.
+    fn look_in_keyring(&self) -> Result<Found, Failure> {
+        let Some(Marker { keyring, .. }) = self.keyring_marker()? else {
+            return Ok(Found::Nothing("the keyring: nothing was put there".to_owned()));
+        };
+        let text = match keyring.get(self.keyring_patience()) {
+            Ok(text) => text,
+            Err(error) => return Ok(Found::Unusable(format!("the keyring: {error}"))),
+        };
+        let name = keyring.to_string();
+        Ok(Found::Identities(self.identities_in(&name, &text)?, name))
+    }
+
+    /// Where `init` puts an identity: `~/.config/luca-secrets/identity.txt`.
+    pub(super) fn usual_identity_path(&self) -> Option<PathBuf> {
+        self.env.config_folder().map(|folder| folder.join("identity.txt"))
+    }
+
+    /// The identities in a file, which nobody else may read.
+    pub(super) fn identity_file(&self, path: &Path) -> Result<Vec<Identity>, Failure> {
+        let bytes = self.disk.read(path, IDENTITY_LIMIT)?;
+        if self.disk.permissions(path)?.mode & 0o077 != 0 {
+            let message = format!("{}: an identity that other users can read", path.display());
+            return Err(
+                Failure::new(message).hint(format_args!("keep it to yourself: chmod 600 {}", path.display()))
+            );
+        }
+        let name = path.display().to_string();
+        Identity::parse_all(&bytes, &name, &self.prompt).map_err(|error| bad_identity(&name, error))
+    }
+
+    pub(super) fn identities_in(&self, source: &str, text: &SecretText) -> Result<Vec<Identity>, Failure> {
+        Identity::parse_all(text.expose().as_bytes(), source, &self.prompt)
+            .map_err(|error| bad_identity(source, error))
+    }
+
+    fn no_identity(&self) -> Failure {
+        let failure = match self.usual_identity_path() {
+            Some(path) => Failure::new(format_args!("{}: no identity here", path.display())),
+            None => Failure::new("there is no home folder to look for an identity in"),
+        };
+        failure.hint(
+            "name one with --identity FILE, set LUCA_SECRETS_IDENTITY or LUCA_SECRETS_IDENTITY_FILE, or make one with `luca-secrets init`",
+        )
+    }
+}
+
+impl Place {
+    const IN_ORDER: [Self; 3] = [Self::Keyring, Self::Config, Self::Ssh];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Keyring => "the keyring",
+            Self::Config => "the configuration folder",
+            Self::Ssh => "the SSH key",
+        }
+    }
+}
+
+/// The public half of the first identity.
+pub(super) fn recipient_of(identities: &[Identity]) -> Result<String, Failure> {
+    let recipient = identities.first().map(Identity::recipient).transpose().map_err(Failure::new)?;
+    recipient.flatten().ok_or_else(|| {
+        Failure::new("the identity does not tell its recipient")
+            .hint("write it above the identity as a comment: # recipient: age1…")
+    })
+}
