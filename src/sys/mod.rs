@@ -7,6 +7,7 @@ mod env;
 mod lock;
 mod process;
 mod random;
+mod runtime;
 mod stamp;
 mod replace;
 mod system;
@@ -22,6 +23,7 @@ pub use process::{
     Ending, Session, SessionEnd, Signals, capture, exec, output, own_process, own_program, process_exists,
 };
 pub use random::{OsRandom, Random};
+pub use runtime::block_on;
 pub use stamp::Stamp;
 pub use system::{System, host_name};
 pub use terminal::{ControllingTerminal, NoTerminal, Terminal};
