@@ -68,7 +68,8 @@ impl Login<'_> {
                 continue;
             };
             let handle = &mut self.shaken.handle;
-            let signing = handle.authenticate_publickey_with(self.user, key, hash.for_rsa(), &mut agent.client);
+            let signing =
+                handle.authenticate_publickey_with(self.user, key, hash.for_rsa(), &mut agent.client);
             match signing.await {
                 Ok(answer) => {
                     if let Some(key) = self.judge(public, answer)? {
@@ -98,7 +99,11 @@ impl Login<'_> {
         if self.accepts.is_empty() && self.shaken.handle.is_closed() {
             let reason = end_reason(&self.shaken.notes);
             let gave_up = reason.as_deref().is_some_and(|reason| reason.contains("authentication failures"));
-            return Err(if gave_up { self.refused() } else { SshProblem::Closed(Phase::Authenticate, reason) });
+            return Err(if gave_up {
+                self.refused()
+            } else {
+                SshProblem::Closed(Phase::Authenticate, reason)
+            });
         }
         Ok(None)
     }

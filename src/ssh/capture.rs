@@ -38,7 +38,8 @@ impl Capture {
         let needed = self.bytes.len() + more;
         if needed > self.bytes.capacity() {
             let waiting = self.waiting().len();
-            let mut larger = Zeroizing::new(Vec::with_capacity((waiting + more).next_power_of_two().max(1024)));
+            let mut larger =
+                Zeroizing::new(Vec::with_capacity((waiting + more).next_power_of_two().max(1024)));
             larger.extend_from_slice(self.waiting());
             self.bytes = larger;
             self.taken = 0;

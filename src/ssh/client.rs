@@ -112,7 +112,10 @@ pub(super) struct Peer<'a> {
 }
 
 /// Exchanges keys. The host key is noted even where this fails because of it.
-pub(super) async fn shake(peer: Peer<'_>, stream: Box<dyn Stream>) -> (SharedNotes, Result<Shaken, SshProblem>) {
+pub(super) async fn shake(
+    peer: Peer<'_>,
+    stream: Box<dyn Stream>,
+) -> (SharedNotes, Result<Shaken, SshProblem>) {
     let notes = SharedNotes::default();
     let watch = Watch {
         notes: Arc::clone(&notes),
@@ -171,7 +174,9 @@ pub(super) fn problem(error: russh::Error, phase: Phase) -> SshProblem {
             SshProblem::NoCommonAlgorithm(kind, theirs.iter().map(|name| tamed(name)).collect())
         }
         russh::Error::IO(error) => SshProblem::Closed(phase, Some(error.kind().to_string())),
-        russh::Error::KeepaliveTimeout => SshProblem::Closed(phase, Some("no sign of life any more".to_owned())),
+        russh::Error::KeepaliveTimeout => {
+            SshProblem::Closed(phase, Some("no sign of life any more".to_owned()))
+        }
         russh::Error::HUP
         | russh::Error::Disconnect
         | russh::Error::SendError

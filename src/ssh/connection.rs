@@ -155,7 +155,9 @@ fn refusal(reason: &ChannelOpenFailure) -> &'static str {
 type Reached = (Box<dyn Stream>, Option<Box<Connection>>);
 
 /// Boxed, since a jump host may itself be reached through one.
-pub(super) fn reach(to: &Destination) -> Pin<Box<dyn Future<Output = Result<Reached, SshError>> + Send + '_>> {
+pub(super) fn reach(
+    to: &Destination,
+) -> Pin<Box<dyn Future<Output = Result<Reached, SshError>> + Send + '_>> {
     Box::pin(async move {
         let Some(jump) = &to.jump else {
             let dialled = dial(&to.host, to.port, to.timeouts.connect).await;

@@ -32,9 +32,9 @@ pub(super) async fn dial(host: &str, port: u16, limit: Duration) -> Result<Promp
         .await
         .map_err(|_| SshProblem::TimedOut(Phase::Connect, limit))?
         .map_err(|error| match error.kind() {
-            io::ErrorKind::ConnectionRefused => SshProblem::PortClosed,
-            _ => SshProblem::Unreachable(error),
-        })?;
+        io::ErrorKind::ConnectionRefused => SshProblem::PortClosed,
+        _ => SshProblem::Unreachable(error),
+    })?;
     // Without it each small packet waits for the acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
     let stream = Prompt(stream);
@@ -82,7 +82,11 @@ impl Prompt {
 }
 
 impl AsyncRead for Prompt {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let read = Pin::new(&mut self.0).poll_read(context, buffer);
         if read.is_ready() {
             self.acknowledge_at_once();
@@ -92,7 +96,11 @@ impl AsyncRead for Prompt {
 }
 
 impl AsyncWrite for Prompt {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.0).poll_write(context, bytes)
     }
 

@@ -183,11 +183,18 @@ impl fmt::Display for SshProblem {
             }
             Self::HostKeyUnknown(shown) => write!(f, "no host key is recorded for it; it shows {shown}"),
             Self::HostKeyChanged { shown, recorded } => {
-                write!(f, "the host key is not the recorded one: it shows {shown}, recorded is {}", list(recorded))
+                write!(
+                    f,
+                    "the host key is not the recorded one: it shows {shown}, recorded is {}",
+                    list(recorded)
+                )
             }
             Self::HostKeyRevoked(shown) => write!(f, "its host key is recorded as revoked: {shown}"),
             Self::HostKeyByAuthority(shown) => {
-                write!(f, "only a certificate authority is recorded for it, which is not followed; it shows {shown}")
+                write!(
+                    f,
+                    "only a certificate authority is recorded for it, which is not followed; it shows {shown}"
+                )
             }
             Self::NoKeys => f.write_str("there is no key to log in with"),
             Self::NoKeyAccepted { user, offered, accepts } => {

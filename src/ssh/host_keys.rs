@@ -136,7 +136,8 @@ impl HostKeys {
         let name = lookup_name(host, port);
         let mut wanted = Vec::new();
         let recorded = self.0.iter().filter(|entry| entry.standing == Standing::Trusted);
-        let recorded = recorded.filter(|entry| entry.hosts.matches(&name)).flat_map(|entry| entry.key.algorithms());
+        let recorded =
+            recorded.filter(|entry| entry.hosts.matches(&name)).flat_map(|entry| entry.key.algorithms());
         for algorithm in recorded.chain(all_algorithms()) {
             if !wanted.contains(&algorithm) {
                 wanted.push(algorithm);

@@ -71,7 +71,9 @@ impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Private(key) => PublicKey::new(key.public_key()).fmt(f),
-            Self::Agent { socket, pick: None } => write!(f, "the keys of the ssh-agent at {}", socket.display()),
+            Self::Agent { socket, pick: None } => {
+                write!(f, "the keys of the ssh-agent at {}", socket.display())
+            }
             Self::Agent { socket, pick: Some(pick) } => {
                 write!(f, "{pick} of the ssh-agent at {}", socket.display())
             }

@@ -6,7 +6,11 @@ use std::task::Poll;
 
 /// Does work for each item, at most `bound` of them at a time, and gives the results in the items' order. What has
 /// begun is brought to its end whatever comes of the others.
-pub async fn in_parallel<I, F, T>(items: impl IntoIterator<Item = I>, bound: usize, work: impl Fn(I) -> F) -> Vec<T>
+pub async fn in_parallel<I, F, T>(
+    items: impl IntoIterator<Item = I>,
+    bound: usize,
+    work: impl Fn(I) -> F,
+) -> Vec<T>
 where
     F: Future<Output = T>,
 {

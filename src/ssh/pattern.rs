@@ -43,7 +43,8 @@ impl Patterns {
         match self {
             Self::Any => true,
             Self::Globs(globs) => {
-                let hit = |negated| globs.iter().any(|(not, glob)| *not == negated && glob_matches(glob, name));
+                let hit =
+                    |negated| globs.iter().any(|(not, glob)| *not == negated && glob_matches(glob, name));
                 hit(false) && !hit(true)
             }
             Self::Hashed(salt, digest) => Hmac::<Sha1>::new_from_slice(salt)

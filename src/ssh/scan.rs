@@ -49,6 +49,7 @@ pub async fn scan_host_keys(to: &Destination) -> Result<Vec<PublicKey>, SshError
 
 /// The algorithms, those of one key together.
 fn kinds() -> Vec<Vec<Algorithm>> {
-    let (rsa, others): (Vec<_>, Vec<_>) = all_algorithms().into_iter().partition(|kind| kind.clone().is_rsa());
+    let (rsa, others): (Vec<_>, Vec<_>) =
+        all_algorithms().into_iter().partition(|kind| kind.clone().is_rsa());
     others.into_iter().map(|algorithm| vec![algorithm]).chain([rsa]).collect()
 }
