@@ -11,6 +11,8 @@ const EXITS: &[(&str, &str)] = &[
     ("src/schema/", "types, rules and templates look at values"),
     ("src/store/", "spells and reads the document"),
     ("src/render/", "spells and reads env files"),
+    ("src/ssh/key.rs", "reads a private key and its passphrase"),
+    ("src/ssh/process.rs", "sends a command its input"),
     ("src/import/", "reads values out of other files and redacts them there"),
     ("src/cli/ui.rs", "prints what the user asked for"),
     ("src/cli/context.rs", "tells the runner what to hide"),
@@ -237,16 +239,39 @@ fn threads_start_only_where_listed() {
     }
 }
 
+/// Where asynchronous work may be written; each talks with other machines.
+const ASYNCHRONOUS: &[&str] =
+    &["src/ssh/", "src/http", "src/remote", "src/target", "src/push", "src/rotate", "src/sys/runtime.rs"];
+
 #[test]
-fn no_async_runtime_is_linked() {
+fn local_commands_start_no_runtime() {
+    for (path, source) in sources() {
+        let path = path.to_str().unwrap();
+        let source = product(&source);
+        if !ASYNCHRONOUS.iter().any(|allowed| path.starts_with(allowed)) {
+            for word in ["tokio::", "russh::"] {
+                assert!(!source.contains(word), "{path}: {word}");
+            }
+        }
+        let starts = path == "src/sys/runtime.rs" || path == "src/sys/mod.rs" || path.starts_with("src/cli/");
+        assert!(starts || !source.contains("block_on"), "{path} starts a runtime");
+        let builds = path == "src/sys/runtime.rs";
+        assert!(builds || !source.contains("runtime::Builder"), "{path} builds a runtime");
+    }
+}
+
+#[test]
+fn one_runtime_and_one_provider_of_cryptography_are_linked() {
     let tree = std::process::Command::new(env!("CARGO"))
         .args(["tree", "--offline", "--locked", "--edges", "normal", "--prefix", "none"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .unwrap();
     assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    let others =
+        ["async-std", "smol", "async-global-executor", "aws-lc-rs", "aws-lc-sys", "openssl", "openssl-sys"];
     for line in String::from_utf8(tree.stdout).unwrap().lines() {
         let name = line.split(' ').next().unwrap();
-        assert!(!["tokio", "async-std", "smol", "async-global-executor"].contains(&name), "{line}");
+        assert!(!others.contains(&name), "{line}");
     }
 }

@@ -8,6 +8,7 @@ mod keyring;
 mod lock;
 mod process;
 mod random;
+mod runtime;
 mod stamp;
 mod replace;
 mod system;
@@ -24,6 +25,7 @@ pub use process::{
     Ending, Session, SessionEnd, Signals, capture, exec, output, own_process, own_program, process_exists,
 };
 pub use random::{OsRandom, Random};
+pub use runtime::block_on;
 pub use stamp::Stamp;
 pub use system::{System, host_name};
 pub use terminal::{ControllingTerminal, NoTerminal, SharedTerminal, Terminal};

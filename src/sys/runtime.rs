@@ -1,0 +1,13 @@
+//! The one place where asynchronous work is started. Local commands never come here.
+
+use std::future::Future;
+use std::io;
+
+/// Does asynchronous work on this thread and gives what came of it. Must not be called from within such work.
+pub fn block_on<F: Future>(work: F) -> io::Result<F::Output> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let done = runtime.block_on(work);
+    // A name that is still being looked up has a thread that cannot be stopped; nobody waits for it.
+    runtime.shutdown_background();
+    Ok(done)
+}
