@@ -74,9 +74,12 @@ impl Address {
 
     /// Whether both lead to the same scheme, host and port.
     pub(super) fn same_origin(&self, other: &Self) -> bool {
-        let port = |uri: &Uri| uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
+        let port =
+            |uri: &Uri| uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
         let host = |uri: &Uri| uri.host().map(str::to_ascii_lowercase);
-        self.0.scheme() == other.0.scheme() && host(&self.0) == host(&other.0) && port(&self.0) == port(&other.0)
+        self.0.scheme() == other.0.scheme()
+            && host(&self.0) == host(&other.0)
+            && port(&self.0) == port(&other.0)
     }
 
     /// Whether nobody on the way can read what is sent: `https`, or a connection that stays on this machine.
@@ -133,7 +136,10 @@ mod tests {
         assert_eq!(bad("https://a b"), AddressError::NotAbsolute);
         assert_eq!(bad("ftp://example.com"), AddressError::Scheme);
         assert_eq!(bad("https://user:password@example.com"), AddressError::UserInfo);
-        assert_eq!(Address::parse("https://example.com:8443/api/v3/?q=1#x").unwrap().host(), "example.com:8443");
+        assert_eq!(
+            Address::parse("https://example.com:8443/api/v3/?q=1#x").unwrap().host(),
+            "example.com:8443"
+        );
     }
 
     #[test]

@@ -83,7 +83,9 @@ fn build(address: &Address, request: &Request<'_>) -> Result<hyper::Request<Full
     if let Some(token) = request.token {
         message = message.header(AUTHORIZATION, bearer(token)?);
     }
-    if request.body.is_some() && !request.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
+    if request.body.is_some()
+        && !request.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"))
+    {
         message = message.header(CONTENT_TYPE, "application/json");
     }
     for (name, value) in &request.headers {

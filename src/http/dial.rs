@@ -116,9 +116,12 @@ mod tests {
         let dialer = Dialer::new(&env);
         let proxied = |to: &str| dialer.proxy(&to.parse().unwrap()).map(|proxy| proxy.uri().to_string());
         assert_eq!(proxied("https://api.github.com/").as_deref(), Some("http://proxy.example.com:3128/"));
-        for direct in
-            ["https://a.internal.example.com", "https://192.0.2.7", "https://127.0.0.1:8443", "http://example.com"]
-        {
+        for direct in [
+            "https://a.internal.example.com",
+            "https://192.0.2.7",
+            "https://127.0.0.1:8443",
+            "http://example.com",
+        ] {
             assert_eq!(proxied(direct), None, "{direct}");
         }
     }
