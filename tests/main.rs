@@ -24,4 +24,5 @@ mod git;
 mod edit;
 mod interop;
 mod readme;
+mod github;
 mod parsers;
