@@ -143,13 +143,19 @@ fn what_somebody_else_changed_is_left_alone_unless_told_otherwise() {
         fake.remove(path, kind.plural(), "REMOVED");
     }
     push.want.retain(|(_, name, _)| !name.starts_with("LEFT"));
-    push.want.iter_mut().filter(|(_, name, _)| name == "CHANGED").for_each(|want| want.2 = "newer".to_owned());
+    push.want
+        .iter_mut()
+        .filter(|(_, name, _)| name == "CHANGED")
+        .for_each(|want| want.2 = "newer".to_owned());
     kinds.map(|kind| push.want(kind, "ALSO_WANTED", "ours"));
     let expected = "drifted ALSO_WANTED, change CHANGED, drifted DRIFTED, orphan LEFT, drifted LEFT_DRIFTED, create REMOVED";
     let second = push.run(&first.applied.record).unwrap();
     assert_eq!(second.changes(), format!("{expected}, {expected}"));
     let shown = |names: &[(&str, &str)]| {
-        names.iter().map(|(name, value)| ((*name).to_owned(), json!({"value": value}))).collect::<serde_json::Map<_, _>>()
+        names
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), json!({"value": value})))
+            .collect::<serde_json::Map<_, _>>()
     };
     let both = |names: &[(&str, &str)]| json!({path: {"secrets": shown(names), "variables": shown(names)}});
     let mut there = [
@@ -173,7 +179,10 @@ fn what_somebody_else_changed_is_left_alone_unless_told_otherwise() {
     push.options.overwrite_drift = true;
     let fourth = push.run(&third.applied.record).unwrap();
     there.retain(|(name, _)| *name != "LEFT_DRIFTED");
-    there.iter_mut().filter(|(name, _)| ["ALSO_WANTED", "DRIFTED"].contains(name)).for_each(|entry| entry.1 = "ours");
+    there
+        .iter_mut()
+        .filter(|(name, _)| ["ALSO_WANTED", "DRIFTED"].contains(name))
+        .for_each(|entry| entry.1 = "ours");
     assert_eq!(fake.state(), both(&there));
     assert!(push.run(&fourth.applied.record).unwrap().is_clean);
 }

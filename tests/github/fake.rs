@@ -195,7 +195,9 @@ impl Push {
     /// Looks at secrets and variables.
     pub fn observe(&self) -> Result<Observed, String> {
         let kinds = Kinds { secrets: true, variables: true };
-        self.with(async |github, _| github.observe(&self.scope, kinds).await.map_err(|error| error.to_string()))
+        self.with(async |github, _| {
+            github.observe(&self.scope, kinds).await.map_err(|error| error.to_string())
+        })
     }
 
     /// Observes, plans and applies.
@@ -232,13 +234,13 @@ impl Push {
     ) -> Result<T, String> {
         let env = Environment::new(self.env.iter().map(|(name, value)| (name.into(), value.into())));
         let client = Client::new(&env, self.time_out).map_err(|error| error.to_string())?;
-        let pause = NoPause::default();
+        let (pause, clock, mut random) = (NoPause::default(), FixedClock(NOW.parse().unwrap()), Zeros);
         let github = Github::new(Settings {
             client: &client,
             base: Address::parse(&self.base).unwrap(),
             token: SecretValue::new(self.token.clone()),
-            clock: &FixedClock(NOW.parse().unwrap()),
-            random: &mut Zeros,
+            clock: &clock,
+            random: &mut random,
             pause: &pause,
             patience: Duration::from_mins(15),
         });

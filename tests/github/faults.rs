@@ -59,33 +59,34 @@ fn one_fault_anywhere_changes_nothing_in_the_end() {
 #[ignore = "needs PyNaCl and openssl; run tests/run"]
 fn a_push_that_is_cut_off_is_finished_by_the_next() {
     let fake = Fake::start();
-    for fault in ["drop-before", "drop-after"] {
+    for (fault, killed) in
+        [("drop-before", false), ("drop-after", false), ("drop-before", true), ("drop-after", true)]
+    {
         for at in 1..=REQUESTS {
             let (push, record) = mixed(&fake);
             let faults: serde_json::Map<_, _> = (at..200).map(|at| (at.to_string(), json!(fault))).collect();
             fake.faults(&json!(faults));
-            let outcome = push.run(&record);
-            // A process that is killed leaves the record that it saved before its first write.
-            let left = outcome.as_ref().map_or_else(|_| record.clone(), |pushed| pushed.begun.clone());
-            let known = outcome.as_ref().map_or_else(|_| record.clone(), |pushed| pushed.applied.record.clone());
-            let host = push.base.trim_start_matches("https://").trim_end_matches("/api/v3");
-            let lost = format!("the connection to {host} broke");
-            match outcome {
-                Err(error) => assert_eq!((error, at <= 2), (lost, true)),
+            let left = match push.run(&record) {
+                Err(error) => {
+                    assert!(at <= 2 && error.ends_with(" broke"), "{fault} at {at}: {error}");
+                    record
+                }
                 Ok(pushed) => {
                     let failures = pushed.failures();
-                    assert!(failures.iter().any(|line| line.ends_with(&lost)), "{fault} at {at}: {failures:?}");
+                    assert!(
+                        failures.iter().any(|line| line.ends_with(" broke")),
+                        "{fault} at {at}: {failures:?}"
+                    );
+                    // A process that is killed leaves the record that it saved before its first write.
+                    if killed { pushed.begun } else { pushed.applied.record }
                 }
-            }
+            };
             fake.faults(&json!({}));
-            for (record, whose) in [(left, "saved"), (known, "returned")] {
-                let next = push.run(&record).unwrap();
-                assert!(next.applied.failed.is_empty(), "{fault} at {at}, {whose}: {:?}", next.failures());
-                assert!(!next.changes().contains("drifted") || whose == "returned", "{fault} at {at}, {whose}");
-                if whose == "saved" {
-                    assert_eq!(fake.state(), expected(), "{fault} at {at}, {whose}");
-                }
-            }
+            let next = push.run(&left).unwrap();
+            assert!(next.applied.failed.is_empty(), "{fault} at {at}: {:?}", next.failures());
+            assert!(!next.changes().contains("drifted"), "{fault} at {at}: {}", next.changes());
+            assert_eq!(fake.state(), expected(), "{fault} at {at}");
+            assert!(push.run(&next.applied.record).unwrap().is_clean, "{fault} at {at}");
         }
     }
 }

@@ -45,7 +45,10 @@ fn gh_finds_the_server_to_be_github() {
         assert_eq!(run(&["secret", "set", "lower", "--body", "one"]), "");
         assert_eq!(run(&["secret", "set", "LOWER", "--body", "two"]), "");
         assert_eq!(run(&["secret", "set", "E", "--env", "eu west", "--body", "three"]), "");
-        assert_eq!(run(&["secret", "set", "O", "--org", "example", "--visibility", "all", "--body", "four"]), "");
+        assert_eq!(
+            run(&["secret", "set", "O", "--org", "example", "--visibility", "all", "--body", "four"]),
+            ""
+        );
         let mut expected = json!({
             "repos/example/shop": {"secrets": {"LOWER": {"value": "two"}}},
             "repos/example/shop/environments/eu west": {"secrets": {"E": {"value": "three"}}},

@@ -70,8 +70,11 @@ fn places_that_are_not_there() {
     let mut push = small(&fake);
     push.scope = Scope::Repository { owner: "example".to_owned(), name: "none".to_owned() };
     assert_eq!(failures(&push, &fake), "secrets of example/none: not there, or the token may not see it");
-    push.scope =
-        Scope::Environment { owner: "example".to_owned(), name: "shop".to_owned(), environment: "none".to_owned() };
+    push.scope = Scope::Environment {
+        owner: "example".to_owned(),
+        name: "shop".to_owned(),
+        environment: "none".to_owned(),
+    };
     let expected = "secrets of example/shop (environment none): not there, or the token may not see it";
     assert_eq!(failures(&push, &fake), expected);
 }
@@ -86,7 +89,10 @@ fn answers_of_all_kinds() {
         (json!({"1": "for-hours"}), "GitHub's rate limit is reached for another 7200 s"),
         (json!({"3": "for-hours"}), "A: GitHub's rate limit is reached for another 7200 s\nB: not tried"),
         (json!({"4": "conflict"}), "A: secret A of example/shop: somebody else is changing it"),
-        (json!({"1": "moved-away"}), "127.0.0.1:PORT sends on to elsewhere.example.com, which is not followed"),
+        (
+            json!({"1": "moved-away"}),
+            "127.0.0.1:PORT sends on to elsewhere.example.com, which is not followed",
+        ),
         (
             json!({"1": "moved", "2": "moved", "3": "moved", "4": "moved"}),
             "127.0.0.1:PORT sends on to 127.0.0.1:PORT, which is not followed",
@@ -120,7 +126,10 @@ fn what_the_description_forbids_is_refused_by_the_server_too() {
     }
     push.want(Kind::Secret, "OURS", "value");
     let refused = failures(&push, &fake);
-    assert!(refused.starts_with("there would be 101 secrets, and GitHub takes 100; not ours: THEIRS00, "), "{refused}");
+    assert!(
+        refused.starts_with("there would be 101 secrets, and GitHub takes 100; not ours: THEIRS00, "),
+        "{refused}"
+    );
     push.want(Kind::Secret, "github_x", "value");
     assert_eq!(failures(&push, &fake), "github_x: GitHub keeps names that begin with GITHUB_ for itself");
     assert!(fake.log().iter().all(|line| line.starts_with("GET ")));

@@ -163,6 +163,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     """One connection."""
 
     protocol_version = "HTTP/1.1"
+    # Head and body in one packet, and no waiting for the client's word in between.
+    wbufsize = -1
+    disable_nagle_algorithm = True
 
     def log_message(self, *_arguments):
         pass

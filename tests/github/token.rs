@@ -11,15 +11,19 @@ const GITHUB: &str = "https://api.github.com";
 const ENTERPRISE: &str = "https://github.example.com/api/v3";
 
 /// Source and token, in a world of the variables given.
-fn find(base: &str, variables: &[(&str, &str)], secret: Option<&str>, keyring: Option<&str>) -> Option<String> {
+fn find(
+    base: &str,
+    variables: &[(&str, &str)],
+    secret: Option<&str>,
+    keyring: Option<&str>,
+) -> Option<String> {
     let empty = ("PATH", "/nonexistent");
     let variables = [empty].into_iter().chain(variables.iter().copied());
     let env = Environment::new(variables.map(|(name, value)| (name.into(), value.into())));
     let value = |text: &str| SecretValue::new(text.to_owned());
-    let found =
-        find_token(&env, &Address::parse(base).unwrap(), secret.map(value), |host| {
-            keyring.map(|text| value(&format!("{text} for {host}")))
-        });
+    let found = find_token(&env, &Address::parse(base).unwrap(), secret.map(value), |host| {
+        keyring.map(|text| value(&format!("{text} for {host}")))
+    });
     found.map(|token| format!("{}: {}", token.source, token.value.expose()))
 }
 
@@ -29,8 +33,14 @@ fn sources_are_asked_in_their_order() {
     assert_eq!(find(GITHUB, &all, Some("c"), Some("d")).as_deref(), Some("the store: c"));
     assert_eq!(find(GITHUB, &all, Some(""), Some("d")).as_deref(), Some("GH_TOKEN: a"));
     assert_eq!(find(GITHUB, &all[1..], None, Some("d")).as_deref(), Some("GITHUB_TOKEN: b"));
-    assert_eq!(find(GITHUB, &[("GH_TOKEN", " ")], None, Some("d")).as_deref(), Some("the keyring: d for github.com"));
-    assert_eq!(find(ENTERPRISE, &[], None, Some("d")).as_deref(), Some("the keyring: d for github.example.com"));
+    assert_eq!(
+        find(GITHUB, &[("GH_TOKEN", " ")], None, Some("d")).as_deref(),
+        Some("the keyring: d for github.com")
+    );
+    assert_eq!(
+        find(ENTERPRISE, &[], None, Some("d")).as_deref(),
+        Some("the keyring: d for github.example.com")
+    );
     assert_eq!(find(GITHUB, &[], None, None), None);
 }
 
@@ -52,8 +62,11 @@ fn a_token_for_one_host_is_not_given_to_another() {
 fn gh_is_asked_and_gets_no_identity() {
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("gh");
-    std::fs::write(&program, "#!/bin/sh\necho \"$* ${LUCA_SECRETS_IDENTITY-no} ${LUCA_SECRETS_IDENTITY_FILE-identity}\"\n")
-        .unwrap();
+    std::fs::write(
+        &program,
+        "#!/bin/sh\necho \"$* ${LUCA_SECRETS_IDENTITY-no} ${LUCA_SECRETS_IDENTITY_FILE-identity}\"\n",
+    )
+    .unwrap();
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
     let variables = [
         ("PATH", folder.path().to_str().unwrap()),
