@@ -147,7 +147,7 @@ fn what_somebody_else_changed_is_left_alone_unless_told_otherwise() {
         .iter_mut()
         .filter(|(_, name, _)| name == "CHANGED")
         .for_each(|want| want.2 = "newer".to_owned());
-    kinds.map(|kind| push.want(kind, "ALSO_WANTED", "ours"));
+    kinds.iter().for_each(|kind| push.want(*kind, "ALSO_WANTED", "ours"));
     let expected = "drifted ALSO_WANTED, change CHANGED, drifted DRIFTED, orphan LEFT, drifted LEFT_DRIFTED, create REMOVED";
     let second = push.run(&first.applied.record).unwrap();
     assert_eq!(second.changes(), format!("{expected}, {expected}"));

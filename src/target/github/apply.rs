@@ -122,9 +122,9 @@ impl Applied {
                 if let (Some(pushed), Some(seen)) = (entries.get_mut(change.name), seen) {
                     pushed.updated_at = Some(seen);
                 }
-                let same =
-                    |name| observed.variables.get(name).is_none_or(|variable| variable.value == *value);
-                seen.is_some() && same(change.name)
+                let variable = observed.variables.get(change.name);
+                let is_same = variable.is_some_and(|variable| variable.value == *value);
+                seen.is_some() && (change.kind == Kind::Secret || is_same)
             }
         };
         if is_as_written {
