@@ -13,4 +13,6 @@ pub mod bundle;
 pub mod render;
 pub mod import;
 pub mod ssh;
+pub mod http;
+pub mod target;
 pub mod cli;

@@ -27,4 +27,5 @@ mod interop;
 mod keyring;
 mod readme;
 mod ssh;
+mod github;
 mod parsers;
