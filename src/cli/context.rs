@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::name::SecretName;
-use crate::schema::{self, LoadError, Schema};
+use crate::schema::{self, History, LoadError, Schema};
 use crate::secret::{SecretText, SecretValue, is_worth_hiding};
 use crate::store::{Author, Identity, Store, Unlocked};
 use crate::sys::{Clock, Disk, Environment, Random, Terminal, Variable, describe, host_name};
@@ -59,6 +59,12 @@ impl Context {
             let store = opening.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             Ok((schema.map_err(LoadError::Invalid)?, store))
         })
+    }
+
+    /// How many earlier values of a secret to keep, where the schema is not needed for anything else: if it cannot be
+    /// read, nothing is dropped.
+    pub(super) fn history_kept(&self) -> usize {
+        self.schema().map_or(History::MOST, |schema| schema.history.keep)
     }
 
     /// Opens the store.

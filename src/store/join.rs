@@ -13,6 +13,7 @@ use super::document::Document;
 use super::edit::{Author, Change};
 use super::envelope;
 use super::error::StoreError;
+use super::history;
 use super::identity::Identity;
 use super::parts::{Header, Recipient};
 use super::splice::{Changes, apply, differences};
@@ -58,12 +59,13 @@ struct Outcome {
     conflicts: Conflicts,
 }
 
-/// Merges by secret. `path` is for messages.
+/// Merges by secret. `path` is for messages; `keep` is how many earlier values of a secret stay.
 pub fn join(
     path: &Path,
     sides: &Sides<'_>,
     identities: &[Identity],
     author: &Author,
+    keep: usize,
 ) -> Result<Joined, StoreError> {
     let ours = open(&labelled(path, "ours"), sides.ours, identities)?;
     let theirs = open(&labelled(path, "theirs"), sides.theirs, identities)?;
@@ -86,7 +88,9 @@ pub fn join(
     };
     let region = region(&base, &ours, &theirs, &outcome.taken)?;
     let conflicts = spell(outcome.conflicts.iter());
-    let tables = foreign.iter().chain((!conflicts.is_empty()).then_some(&conflicts));
+    let history = history::joined(&base, &ours, &theirs, keep);
+    let own = [&conflicts, &history].into_iter().filter(|table| !table.is_empty());
+    let tables = foreign.iter().chain(own);
     let versions = versions(&ours, &theirs, &outcome.taken);
     let text = Document::compose(
         &header,
@@ -260,7 +264,7 @@ mod tests {
     ) -> Result<(Joined, Document), StoreError> {
         let identities = Identity::parse_all(&SecretText::new(identity.to_secret().expose().to_owned()));
         let identities = identities.unwrap();
-        let joined = join(Path::new(PATH), &Sides { base, ours, theirs }, &identities, &author())?;
+        let joined = join(Path::new(PATH), &Sides { base, ours, theirs }, &identities, &author(), 10)?;
         let document = open(Path::new(PATH), &joined.sealed, &identities)?;
         Ok((joined, document))
     }
