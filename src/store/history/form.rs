@@ -246,3 +246,80 @@ fn push_line(text: &mut SecretText, earlier: &Earlier) {
     push_toml_line(text, earlier.value.expose());
     text.push_str(" },\n");
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::secret::SecretValue;
+
+    fn name(text: &str) -> SecretName {
+        SecretName::parse(text).unwrap()
+    }
+
+    fn earlier() -> impl Strategy<Value = Earlier> {
+        let moment =
+            || (0..4_000_000_000_i64).prop_map(|second| jiff::Timestamp::from_second(second).unwrap());
+        let value = "(?s)(.|['\"\\\\\n\r\t#{},]){0,12}";
+        (prop::option::of(moment()), moment(), prop::option::of("[a-z]{1,5}"), value).prop_map(
+            |(since, until, origin, value)| Earlier { since, until, origin, value: SecretValue::new(value) },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_spelled_is_read_again_in_the_fast_way_and_by_toml(
+            lists in prop::collection::btree_map("[a-z]{1,3}\\.[a-z]{1,3}", prop::collection::vec(earlier(), 1..4), 1..4),
+        ) {
+            let lists: BTreeMap<SecretName, Vec<Earlier>> =
+                lists.into_iter().map(|(text, list)| (name(&text), list)).collect();
+            let text = spell(&lists.iter().map(|(name, list)| (name, Lines::New(list.clone()))).collect());
+            let lines = text.expose().strip_prefix("[history]\n").unwrap();
+            let found = index(lines);
+            prop_assert!(lists.keys().eq(found.keys()));
+            for (name, range) in &found {
+                prop_assert!(read(&lines[range.clone()]) == lists[name]);
+            }
+            let mut scanner = Scanner::new(lines);
+            prop_assert!(pass(&mut scanner, lines).is_some() && scanner.at() == lines.len());
+            // One line for each value, one above and one below.
+            let values: usize = lists.values().map(Vec::len).sum();
+            prop_assert_eq!(lines.matches('\n').count(), values + 2 * lists.len());
+            let table: toml::Table = text.expose().parse().unwrap();
+            for (name, list) in &lists {
+                let read = table["history"][name.as_str()].as_array().unwrap();
+                let values = read.iter().map(|one| one["value"].as_str().unwrap());
+                prop_assert!(values.eq(list.iter().map(|one| one.value.expose())));
+            }
+        }
+    }
+
+    #[test]
+    fn other_forms_are_left_to_others() {
+        let passes = |lines: &str| pass(&mut Scanner::new(lines), lines).is_some();
+        let line = "{ until = 2028-02-29T12:00:00Z, value = 'v' }";
+        assert!(passes(&format!(
+            "# c\n\"a.b\" = [ # c\n {line} , # c\n\n {line}\n] # c\n\"a.c\" = []\n[x]\n"
+        )));
+        for wrong in [
+            format!("\"a.c\" = [{line}]\n\"a.b\" = [{line}]\n"),
+            format!("\"a.b\" = [{line}]\n\"a.b\" = [{line}]\n"),
+            format!("\"a.b\" = [{line}\n"),
+            format!("\"a.b\" = [{line} {line}]\n"),
+            format!("\"a.b\" = [{line},,]\n"),
+            format!("\"a.b\" = {line}\n"),
+            format!("\"a\" = [{line}]\n"),
+            format!("a.b = [{line}]\n"),
+            line.replace("value", "values"),
+            line.replace(" }", ", }"),
+            line.replace('T', " "),
+            line.replace("'v'", "\"\\q\""),
+            line.replace("'v'", "\"\\ud800\""),
+            line.replace("'v'", "1"),
+        ] {
+            let lines = if wrong.starts_with('{') { format!("\"a.b\" = [{wrong}]\n") } else { wrong };
+            assert!(!passes(&lines), "{lines}");
+        }
+    }
+}
