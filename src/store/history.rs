@@ -113,7 +113,7 @@ pub(super) fn joined(base: &Document, ours: &Document, theirs: &Document, keep: 
             their.map(Lines::Kept)
         } else {
             let [before, our, their] = [base, ours, theirs].map(|document| document.history(name));
-            let mut all = union::united(&before, our, their);
+            let mut all = union::united(&before, &our, &their);
             all.truncate(keep);
             Some(Lines::New(all))
         };

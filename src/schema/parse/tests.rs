@@ -369,10 +369,10 @@ fn the_history_is_ten_values_long_unless_the_schema_says_otherwise() {
         assert_eq!(parsed(&format!("[history]\nkeep = {keep}\n")).history.keep, keep);
     }
     assert_eq!(
-        errors("[history]\nkeep = 1001\nkept = 1\n"),
+        errors("[history]\nkeep = 1001\nkeeps = 1\n"),
         [
             "s.toml:2:8: `keep` must lie between 0 and 1000",
-            "s.toml:3:1: unknown key `kept` (did you mean `keep`?)",
+            "s.toml:3:1: unknown key `keeps` (did you mean `keep`?)",
         ]
     );
     assert_eq!(

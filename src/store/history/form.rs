@@ -258,22 +258,26 @@ mod tests {
         SecretName::parse(text).unwrap()
     }
 
-    fn earlier() -> impl Strategy<Value = Earlier> {
-        let moment =
-            || (0..4_000_000_000_i64).prop_map(|second| jiff::Timestamp::from_second(second).unwrap());
+    type Parts = (Option<i64>, i64, Option<String>, String);
+
+    fn parts() -> impl Strategy<Value = Parts> {
+        let second = 0..4_000_000_000_i64;
         let value = "(?s)(.|['\"\\\\\n\r\t#{},]){0,12}";
-        (prop::option::of(moment()), moment(), prop::option::of("[a-z]{1,5}"), value).prop_map(
-            |(since, until, origin, value)| Earlier { since, until, origin, value: SecretValue::new(value) },
-        )
+        (prop::option::of(second.clone()), second, prop::option::of("[a-z]{1,5}"), value)
+    }
+
+    fn earlier((since, until, origin, value): Parts) -> Earlier {
+        let moment = |second| jiff::Timestamp::from_second(second).unwrap();
+        Earlier { since: since.map(moment), until: moment(until), origin, value: SecretValue::new(value) }
     }
 
     proptest! {
         #[test]
         fn what_is_spelled_is_read_again_in_the_fast_way_and_by_toml(
-            lists in prop::collection::btree_map("[a-z]{1,3}\\.[a-z]{1,3}", prop::collection::vec(earlier(), 1..4), 1..4),
+            lists in prop::collection::btree_map("[a-z]{1,3}\\.[a-z]{1,3}", prop::collection::vec(parts(), 1..4), 1..4),
         ) {
             let lists: BTreeMap<SecretName, Vec<Earlier>> =
-                lists.into_iter().map(|(text, list)| (name(&text), list)).collect();
+                lists.into_iter().map(|(text, list)| (name(&text), list.into_iter().map(earlier).collect())).collect();
             let text = spell(&lists.iter().map(|(name, list)| (name, Lines::New(list.clone()))).collect());
             let lines = text.expose().strip_prefix("[history]\n").unwrap();
             let found = index(lines);
