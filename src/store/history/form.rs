@@ -225,7 +225,9 @@ pub(super) fn spell(table: &BTreeMap<&SecretName, Lines<'_>>) -> SecretText {
             Lines::Kept(lines) => text.push_str(lines),
             Lines::New(all) => {
                 text.push('\n');
-                all.iter().for_each(|earlier| push_line(&mut text, earlier));
+                for earlier in all {
+                    push_line(&mut text, earlier);
+                }
             }
         }
         text.push_str("]\n");

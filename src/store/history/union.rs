@@ -1,6 +1,6 @@
 //! The earlier values of one secret on two branches, made one list.
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 
 use super::Earlier;
 
@@ -13,7 +13,7 @@ pub(super) fn united(base: &[Earlier], ours: &[Earlier], theirs: &[Earlier]) -> 
     };
     let mut all = interleaved(&stays(ours, theirs), &stays(theirs, ours));
     // Within one second the order of the lists counts, and this sort leaves it alone.
-    all.sort_by(|a, b| b.until.cmp(&a.until));
+    all.sort_by_key(|one| Reverse(one.until));
     all
 }
 
