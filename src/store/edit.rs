@@ -209,7 +209,7 @@ impl Edit<'_> {
             generation: theirs.generation(),
             changes: listed(theirs, &ours),
             settled: self.settled_in(theirs),
-            forgotten: theirs.with_history().filter(|name| self.forgotten.contains(*name)).cloned().collect(),
+            forgotten: self.forgotten.iter().filter(|name| theirs.has_history(name)).cloned().collect(),
             written: false,
             merged: newer.is_some(),
         };

@@ -66,6 +66,11 @@ impl Document {
         self.history_lines(name).map(form::read).unwrap_or_default()
     }
 
+    /// Whether a secret has earlier values.
+    pub fn has_history(&self, name: &SecretName) -> bool {
+        self.history_index().contains_key(name)
+    }
+
     /// The names that have earlier values, sorted. Some may be those of secrets that were removed.
     pub fn with_history(&self) -> impl Iterator<Item = &SecretName> {
         self.history_index().keys()
