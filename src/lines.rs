@@ -187,11 +187,16 @@ impl<'t> Scanner<'t> {
         })
     }
 
-    /// `true`, `false`, a plain whole number of up to 18 digits, or a date with or without a time in UTC.
-    pub fn bare(&mut self) -> Option<&'t str> {
+    /// Letters, digits, `-`, `:` and `.`: what bare values are made of.
+    pub fn word(&mut self) -> &'t str {
         let start = self.at;
         self.at += self.count(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b':' | b'.'));
-        let found = &self.text[start..self.at];
+        &self.text[start..self.at]
+    }
+
+    /// `true`, `false`, a plain whole number of up to 18 digits, or a date with or without a time in UTC.
+    pub fn bare(&mut self) -> Option<&'t str> {
+        let found = self.word();
         let is_known = matches!(found, "true" | "false") || is_number(found) || is_moment(found);
         is_known.then_some(found)
     }

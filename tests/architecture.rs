@@ -25,6 +25,7 @@ const EXITS: &[(&str, &str)] = &[
     ("src/cli/commands/export.rs", "other forms"),
     ("src/cli/commands/git/staged.rs", "looks for values in what is about to be committed"),
     ("src/cli/commands/get.rs", "prints one value"),
+    ("src/cli/commands/history.rs", "shows earlier values"),
     ("src/cli/commands/import.rs", "reads the file, writes the redacted page"),
     ("src/cli/commands/init.rs", "writes the identity"),
     ("src/cli/commands/render.rs", "writes the file"),

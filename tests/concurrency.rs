@@ -288,7 +288,7 @@ impl Scene {
     }
 
     fn act(&self, opened: &Unlocked, side: &Side, who: &str) -> Result<(), StoreError> {
-        let mut edit = opened.edit(Origin::Edit);
+        let mut edit = opened.edit(Origin::Edit, 10);
         match side {
             Side::Single(changes) => {
                 for (name, value) in changes {

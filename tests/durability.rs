@@ -30,6 +30,11 @@ const PAGE: &str = "# Database\n\n- Password: `battery staple correct horse`\n- 
 
 fn nothing(_: &World) {}
 
+/// A port that has an earlier value.
+fn another_port(world: &World) {
+    world.run(&["set", "-q", "database.port"]).stdin("6432").success();
+}
+
 /// An editor that changes the port.
 fn editor(world: &World) {
     let path = world.home().join("editor");
@@ -58,6 +63,20 @@ const CASES: &[Case] = &[
         prepare: nothing,
         run: |world| world.run(&["rm", "-q", "--yes", "database.port"]),
         is_new: |json| !json.contains("port"),
+        outputs: &[],
+    },
+    Case {
+        name: "rollback",
+        prepare: another_port,
+        run: |world| world.run(&["rollback", "-q", "database.port"]),
+        is_new: |json| json.contains("5432"),
+        outputs: &[],
+    },
+    Case {
+        name: "forget",
+        prepare: another_port,
+        run: |world| world.run(&["history", "-q", "--yes", "--forget", "database.port"]),
+        is_new: |_| false,
         outputs: &[],
     },
     Case {

@@ -670,6 +670,14 @@ fn the_hook_refuses_what_must_not_be_committed() {
         assert!(!commit.text.contains("horse"), "{}", commit.text);
         tree.git(&["reset", "-q", "--hard"]);
     }
+    tree.set("database.password", "another horse battery");
+    tree.commit("another password");
+    tree.world.write("old.md", "correct horse battery\nanother horse battery\n");
+    tree.git(&["add", "old.md"]);
+    let commit = tree.try_git(&["commit", "-q", "-m", "leak"]);
+    let said = "error: old.md:1: an earlier value of database.password\nerror: old.md:2: the value of database.password\n";
+    assert!(!commit.ok && commit.text.contains(said), "{}", commit.text);
+    tree.git(&["reset", "-q", "--hard"]);
     // What is no secret, what is too short, and what stood there before, may be committed.
     tree.world.write("fine.txt", "port 5432, correct, horse\n");
     tree.commit("fine");

@@ -284,7 +284,7 @@ impl Run<'_> {
             let text = String::from_utf8(stream.0.take()).unwrap();
             text.replace(self.world.root.canonicalize().unwrap().to_str().unwrap(), "[world]")
                 .replace(self.world.root.to_str().unwrap(), "[world]")
-                .replace(&host(), "[host]")
+                .replace(&format!("@{}", host()), "@[host]")
         };
         Done { code, stdout: text(stdout), stderr: text(stderr) }
     }

@@ -66,6 +66,27 @@ fn what_age_wrote_opens_here_and_counts_on() {
 
 #[test]
 #[ignore = "needs age; run tests/run"]
+fn earlier_values_can_be_read_and_written_with_age() {
+    let world = World::filled();
+    world.run(&["set", "-q", "database.port"]).stdin("6432").success();
+    let document = decrypted(&world);
+    let line = "  { since = 2026-11-23T12:00:00Z, until = 2026-11-23T12:00:00Z, origin = \"edit\", value = \"5432\" },\n";
+    assert!(document.ends_with(&format!("\n[history]\n\"database.port\" = [\n{line}]\n")), "{document}");
+    let by_hand = "  # by hand\n  {value='7432',until=2025-01-01T00:00:00Z}\n";
+    encrypt(&world, &["-a"], &document.replace(line, by_hand));
+    world.run(&["history", "--show", "database.port"]).gives(
+        0,
+        "now   2026-11-23T12:00:00Z  edit  \"6432\"\n1     -                     -     \"7432\"\n",
+        "",
+    );
+    world.run(&["set", "-q", "database.password"]).stdin("another battery").success();
+    assert!(decrypted(&world).contains(by_hand));
+    world.run(&["rollback", "-q", "database.port"]).success();
+    world.run(&["get", "database.port"]).gives(0, "7432", "");
+}
+
+#[test]
+#[ignore = "needs age; run tests/run"]
 fn age_opens_the_demo() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let done = Command::new("age")

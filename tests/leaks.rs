@@ -25,6 +25,7 @@ fn no_command_shows_a_value_unasked() {
         "page.md",
         format!("# Database\n\n- Password: {MARKER}2\n- Port: {MARKER}\n- Other: {MARKER}\n"),
     );
+    world.write("other.txt", "battery staple horse");
     world.write("bad.json", format!("{{\"database\": {{\"password\": \"{MARKER}\"\n"));
     world.write("bad.toml", format!("[database]\npassword = {MARKER}\n"));
     world.write("bad.env", format!("DATABASE_PASSWORD='{MARKER}\n{MARKER}\n"));
@@ -50,8 +51,20 @@ fn no_command_shows_a_value_unasked() {
         &["export", "--format", "json", "--to", "out.json"],
         &["generate", "-v", "database.password"],
         &["edit", "-v"],
+        &["set", "-q", "database.password", "--from-file", "other.txt"],
+        &["history", "-v"],
+        &["history", "-v", "database.password"],
+        &["history", "--json", "database.password"],
+        &["history", "-v", "--show", "--to", "database.password"],
+        &["rollback", "-n", "database.password", "--to", "2"],
+        &["rollback", "-v", "database.password"],
+        &["rollback", "-v", "database.password", "--to", "99"],
+        &["history", "-v", "--forget", "database.password"],
+        &["history", "-n", "--forget", "database.password"],
         &["rm", "-n", "database.password"],
         &["rm", "--yes", "database.password"],
+        &["rollback", "database.password"],
+        &["history", "-v", "--yes", "--forget", "database.password"],
     ];
     for command in commands {
         silent(&world.run(command).env("LUCA_SECRETS_EDITOR", "true").done());
@@ -91,6 +104,8 @@ fn a_value_goes_out_where_it_was_asked_for() {
     for command in [
         &["get", "database.password"][..],
         &["get", "--json", "database.password"],
+        &["history", "--show", "database.password"],
+        &["history", "--show", "--json", "database.password"],
         &["render", "django", "-"],
         &["export", "--format", "toml"],
     ] {

@@ -21,6 +21,7 @@ mod leaks;
 mod privileged;
 mod commands;
 mod git;
+mod history;
 mod edit;
 mod identities;
 mod interop;

@@ -42,13 +42,22 @@ fn shell(world: &World, command: &str) -> String {
     String::from_utf8(done.stdout).unwrap().replace(world.home().to_str().unwrap(), "~")
 }
 
-/// Dates differ from day to day.
+/// Dates differ from day to day, and fingerprints from store to store.
 fn without_dates(text: &str) -> String {
-    let is_date = |word: &str| word.len() == 10 && word.starts_with("20") && word.as_bytes()[4] == b'-';
+    let is_date = |word: &str| {
+        let word = word.trim_end_matches(':');
+        let is_moment = word.len() == 20 && word.ends_with('Z');
+        (word.len() == 10 || is_moment) && word.starts_with("20") && word.as_bytes()[4] == b'-'
+    };
+    let is_fingerprint = |word: &str| word.len() == 16 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
     text.lines()
         .map(|line| {
             line.split(' ')
-                .map(|word| if is_date(word) { "[date]" } else { word })
+                .map(|word| match word {
+                    _ if is_date(word) => "[date]",
+                    _ if is_fingerprint(word) => "[fingerprint]",
+                    _ => word,
+                })
                 .collect::<Vec<_>>()
                 .join(" ")
         })

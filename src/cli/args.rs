@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use super::commands::{
-    check, compare, completions, edit, export, generate, get, git, identity, import, init, list, manual,
-    merge, remove, render, run, set,
+    check, compare, completions, edit, export, generate, get, git, history, identity, import, init, list, manual,
+    merge, remove, render, rollback, run, set,
 };
 
 /// Keeps a project's secrets in one encrypted file, and renders from it the files that programs read.
@@ -99,6 +99,7 @@ pub(super) enum Command {
     Generate(generate::GenerateArgs),
     Get(get::GetArgs),
     Git(git::GitArgs),
+    History(history::HistoryArgs),
     Identity(identity::IdentityArgs),
     Import(import::ImportArgs),
     Init(init::InitArgs),
@@ -106,6 +107,7 @@ pub(super) enum Command {
     Man(manual::ManArgs),
     Merge(merge::MergeArgs),
     Render(render::RenderArgs),
+    Rollback(rollback::RollbackArgs),
     Rm(remove::RemoveArgs),
     Run(run::RunArgs),
     Set(set::SetArgs),

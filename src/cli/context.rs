@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::name::SecretName;
-use crate::schema::{self, LoadError, Schema};
+use crate::schema::{self, History, LoadError, Schema};
 use crate::secret::{SecretText, SecretValue, is_worth_hiding};
 use crate::store::{Author, Prompt, Unlocked};
 use crate::sys::{Clock, Disk, Environment, Random, Terminal, Variable, describe, host_name};
@@ -55,6 +55,12 @@ impl Context {
             Err(failure) => return Ok((schema::parse(&files).map_err(LoadError::Invalid)?, Err(failure))),
         };
         Ok((schema.map_err(LoadError::Invalid)?, store.map_err(Failure::from)))
+    }
+
+    /// How many earlier values of a secret to keep, where the schema is not needed for anything else: if it cannot be
+    /// read, nothing is dropped.
+    pub(super) fn history_kept(&self) -> usize {
+        self.schema().map_or(History::MOST, |schema| schema.history.keep)
     }
 
     /// Who writes, and when.

@@ -45,7 +45,10 @@ pub(super) fn say_committed(context: &mut Context, committed: &Committed) {
     for name in &committed.settled {
         context.ui.ok(&format!("{name} is no longer in conflict"));
     }
-    if committed.changes.is_empty() && committed.settled.is_empty() {
+    for name in &committed.forgotten {
+        context.ui.ok(&format!("the earlier values of {name} are forgotten"));
+    }
+    if committed.changes.is_empty() && committed.settled.is_empty() && committed.forgotten.is_empty() {
         context.ui.ok("comments changed");
     }
     if committed.merged {

@@ -7,8 +7,8 @@ use crate::sys::{NoTerminal, SharedTerminal, System, Variable};
 
 use super::args::{Arguments, Command, parse};
 use super::commands::{
-    check, compare, completions, edit, export, generate, get, git, identity, import, init, list, manual,
-    merge, remove, render, run as run_command, set,
+    check, compare, completions, edit, export, generate, get, git, history, identity, import, init, list, manual,
+    merge, remove, render, rollback, run as run_command, set,
 };
 use super::context::Context;
 use super::failure::Failure;
@@ -88,6 +88,7 @@ fn dispatch(command: Command, context: &mut Context) -> Result<(), Failure> {
         Command::Generate(args) => generate::run(&args, context),
         Command::Get(args) => get::run(&args, context),
         Command::Git(args) => git::run(&args, context),
+        Command::History(args) => history::run(&args, context),
         Command::Identity(args) => identity::run(&args, context),
         Command::Import(args) => import::run(&args, context),
         Command::Init(args) => init::run(&args, context),
@@ -95,6 +96,7 @@ fn dispatch(command: Command, context: &mut Context) -> Result<(), Failure> {
         Command::Man(args) => manual::run(&args, context),
         Command::Merge(args) => merge::run(&args, context),
         Command::Render(args) => render::run(&args, context),
+        Command::Rollback(args) => rollback::run(&args, context),
         Command::Rm(args) => remove::run(&args, context),
         Command::Run(args) => run_command::run(&args, context),
         Command::Set(args) => set::run(&args, context),

@@ -19,7 +19,8 @@ pub use dialect::{Dialect, Reader};
 pub use duration::parse_duration;
 pub use generate::{GenerateError, LONGEST_GENERATED, WEAKEST_BITS, generate, policy_entropy_bits};
 pub use model::{
-    Alphabet, Entry, EnvFile, GithubTarget, Group, Place, Policy, Rotation, Rules, Schema, Type, Variable,
+    Alphabet, Entry, EnvFile, GithubTarget, Group, History, Place, Policy, Rotation, Rules, Schema, Type,
+    Variable,
 };
 pub use parse::{LoadError, SchemaError, load, parse, read_files};
 pub use template::{RenderProblem, Template, TemplateError};

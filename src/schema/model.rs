@@ -21,6 +21,26 @@ pub struct Schema {
     pub env_files: BTreeMap<TargetName, EnvFile>,
     /// The GitHub targets: `[github.deploy]`.
     pub github: BTreeMap<TargetName, GithubTarget>,
+    /// What becomes of values that are replaced: `[history]`.
+    pub history: History,
+}
+
+/// What becomes of values that are replaced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct History {
+    /// How many earlier values of each secret the store keeps, at most [`MOST`](Self::MOST); 0 keeps none.
+    pub keep: usize,
+}
+
+impl History {
+    /// The most earlier values of a secret that a schema can ask for.
+    pub const MOST: usize = 1000;
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self { keep: 10 }
+    }
 }
 
 /// A group of secrets.

@@ -13,6 +13,7 @@ use super::model::{Place, Schema};
 
 mod context;
 mod entry;
+mod history;
 mod policy;
 mod target;
 mod tree;
@@ -26,7 +27,7 @@ use tree::{Key, Node, Table, Value};
 const LARGEST_FILE: u64 = 16 * 1024 * 1024;
 
 /// The kinds of tables at the top of a schema file.
-const SECTIONS: [&str; 3] = ["secrets", "env-file", "github"];
+const SECTIONS: [&str; 4] = ["secrets", "env-file", "github", "history"];
 
 /// A mistake in a schema file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -163,15 +164,19 @@ fn build(
     schema: &mut Schema,
     attributes: &mut entry::Attributes,
 ) {
+    let mut history = None;
     // All secrets before any target: a template may name a secret of any file.
     for (context, table) in tables {
         for (key, value) in table.iter() {
             if !SECTIONS.contains(&key.get_ref().as_ref()) {
                 context.unknown_key(key, &SECTIONS);
-            } else if let Some(section) = context.table(key, value)
-                && key.get_ref() == "secrets"
-            {
-                entry::secrets(*context, section, schema, attributes);
+            } else if let Some(section) = context.table(key, value) {
+                if key.get_ref() == "secrets" {
+                    entry::secrets(*context, section, schema, attributes);
+                } else if key.get_ref() == "history" {
+                    schema.history = history::history(*context, key, section, history.as_ref());
+                    history.get_or_insert(context.place(&key.span()));
+                }
             }
         }
     }

@@ -6,11 +6,12 @@
 //! [secrets]            # what `edit` shows: [secrets.group] tables, the writer's comments and order kept
 //! [versions]           # "group.key" = { since, origin }
 //! [conflicts]          # what two branches changed in different ways
+//! [history]            # "group.key" = [{ since, until, origin, value }, …], newest first
 //! ```
 //! Parts that this version does not know are carried along as they are.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::OnceLock;
 
 use jiff::Timestamp;
@@ -20,6 +21,7 @@ use crate::secret::{FingerprintKey, SecretText, SecretValue};
 
 use super::conflict::{self, Conflicts};
 use super::entries::{Entry, entries, sort};
+use super::history;
 use super::outline::{DocumentError, Outline, Range};
 use super::parts::{FORMAT, Header, Recipient, header, recipients, regions};
 use super::strict::refuse_what_toml_refuses;
@@ -40,6 +42,10 @@ pub struct Document {
     pub(super) conflicts: Conflicts,
     /// The line of each secret's version by name, looked for when the first is asked for: reading values needs none.
     versions: OnceLock<HashMap<String, Range>>,
+    /// The lines of the table of earlier values.
+    history: Range,
+    /// Where the earlier values of each secret stand among these lines, looked for like the versions.
+    histories: OnceLock<BTreeMap<SecretName, Range>>,
     /// Tables that this program does not know.
     foreign: Vec<Range>,
 }
@@ -55,9 +61,22 @@ impl Document {
         let sorted = sort(plain, &entries)?;
         refuse_what_toml_refuses(plain, &outline)?;
         let conflicts = conflict::read(plain, &outline)?;
+        let history = history::find(plain, &outline)?;
         let (regions, foreign) = regions(plain, &outline.tables);
-        let versions = OnceLock::new();
-        Ok(Self { text, header, recipients, entries, sorted, regions, conflicts, versions, foreign })
+        let (versions, histories) = (OnceLock::new(), OnceLock::new());
+        Ok(Self {
+            text,
+            header,
+            recipients,
+            entries,
+            sorted,
+            regions,
+            conflicts,
+            versions,
+            history,
+            histories,
+            foreign,
+        })
     }
 
     /// Makes the text of a document.
@@ -181,6 +200,16 @@ impl Document {
         let line = &text[range];
         // Any other form could not be written again; its age is forgotten rather than the store spoiled.
         (line.starts_with('{') && line.ends_with('}') && !line.contains('\n')).then_some(line)
+    }
+
+    /// The lines of the table of earlier values.
+    pub(super) fn history_text(&self) -> &str {
+        &self.text.expose()[self.history.clone()]
+    }
+
+    /// Where the earlier values of each secret stand among these lines.
+    pub(super) fn history_index(&self) -> &BTreeMap<SecretName, Range> {
+        self.histories.get_or_init(|| history::index(self.history_text()))
     }
 
     /// The part that `edit` shows: `[secrets.group]` tables, ending in one line feed, or empty.

@@ -1,7 +1,7 @@
 //! Changes to a store: gathered in memory, committed once; dropped means nothing happened.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use super::document::Document;
 use super::entries::check_secrets_text;
 use super::envelope;
 use super::error::StoreError;
+use super::history::Earlier;
 use super::merge::{Merged, merge};
 use super::outline::DocumentError;
 use super::parts::Header;
@@ -62,6 +63,8 @@ pub struct Committed {
     pub changes: Vec<(SecretName, Change)>,
     /// The secrets that were in conflict and are no longer.
     pub settled: Vec<SecretName>,
+    /// The secrets whose earlier values are gone.
+    pub forgotten: Vec<SecretName>,
     /// Whether anything was written: a commit that changes nothing leaves the bytes alone.
     pub written: bool,
     /// Whether somebody else's changes were merged in.
@@ -76,31 +79,37 @@ pub struct Edit<'a> {
     earlier: Option<Document>,
     origin: Origin,
     changes: Changes,
+    /// How many earlier values of each secret are kept.
+    keep: usize,
     /// Secrets whose conflict ends with the value they have.
     settled: BTreeSet<SecretName>,
+    /// Secrets whose earlier values are to go.
+    forgotten: BTreeSet<SecretName>,
     /// The whole text of the secrets, where a person has rewritten it.
     text: Option<SecretText>,
 }
 
 impl Unlocked {
-    /// Starts a set of changes.
-    pub fn edit(&self, origin: Origin) -> Edit<'_> {
+    /// Starts a set of changes. Of each secret that they touch, the latest `keep` earlier values stay.
+    pub fn edit(&self, origin: Origin, keep: usize) -> Edit<'_> {
         Edit {
             store: self,
             earlier: None,
             origin,
             changes: Changes::new(),
+            keep,
             settled: BTreeSet::new(),
+            forgotten: BTreeSet::new(),
             text: None,
         }
     }
 
     /// Starts a set of changes counted from an earlier text of the secrets, so that what others wrote since then is
     /// merged rather than undone.
-    pub fn edit_from(&self, earlier: &SecretText, origin: Origin) -> Edit<'_> {
+    pub fn edit_from(&self, earlier: &SecretText, origin: Origin, keep: usize) -> Edit<'_> {
         let same = earlier.expose() == self.document.secrets_text().expose();
         let earlier = if same { None } else { self.reread(earlier).ok() };
-        Edit { earlier, ..self.edit(origin) }
+        Edit { earlier, ..self.edit(origin, keep) }
     }
 
     /// An earlier text with these secrets as the store holds them now: changes counted from it win over what somebody
@@ -143,6 +152,11 @@ impl Edit<'_> {
     /// Ends a secret's conflict; the value stands as the edit leaves it. Changing a secret settles it too.
     pub fn settle(&mut self, name: SecretName) {
         self.settled.insert(name);
+    }
+
+    /// Drops a secret's earlier values.
+    pub fn forget(&mut self, name: SecretName) {
+        self.forgotten.insert(name);
     }
 
     /// Takes the whole text of the secrets, as [`Document::secrets_text`] gives it, in a new form.
@@ -192,11 +206,13 @@ impl Edit<'_> {
             generation: theirs.generation(),
             changes: listed(theirs, &ours),
             settled: self.settled_in(theirs),
+            forgotten: self.forgotten.iter().filter(|name| theirs.has_history(name)).cloned().collect(),
             written: false,
             merged: newer.is_some(),
         };
-        if region.expose() != theirs.secrets_text().expose() || !committed.settled.is_empty() {
-            let text = next_text(theirs, &region, author, self.origin, &committed);
+        let is_new = region.expose() != theirs.secrets_text().expose();
+        if is_new || !committed.settled.is_empty() || !committed.forgotten.is_empty() {
+            let text = self.next_text(theirs, &region, author, &committed);
             self.write(disk, theirs, text)?;
             committed.generation += 1;
             committed.written = true;
@@ -230,35 +246,71 @@ impl Edit<'_> {
         Ok(disk.replace(path, &sealed, mode)?)
     }
 
+    /// The document one generation on.
+    fn next_text(
+        &self,
+        theirs: &Document,
+        region: &SecretText,
+        author: &Author,
+        committed: &Committed,
+    ) -> SecretText {
+        let changes = &committed.changes;
+        let conflicts = theirs.open_conflicts(&committed.settled.iter().cloned().collect());
+        let replaced = self.replaced(theirs, committed, author.now);
+        let history = theirs.next_history(&replaced, &self.forgotten, self.keep);
+        let own = [&conflicts, &history].map(SecretText::expose);
+        let tables = theirs.foreign().chain(own.into_iter().filter(|table| !table.is_empty()));
+        let header = Header {
+            generation: theirs.generation() + 1,
+            written: author.now,
+            by: author.name.clone(),
+            id: theirs.id().to_owned(),
+        };
+        let touched: BTreeSet<&SecretName> = changes.iter().map(|(name, _)| name).collect();
+        let kept: Vec<&SecretName> = theirs.names().filter(|name| !touched.contains(name)).collect();
+        let old =
+            kept.iter().filter_map(|name| Some((name.as_str(), Cow::Borrowed(theirs.version_line(name)?))));
+        let new = changes.iter().filter(|(_, change)| *change != Change::Removed).map(|(name, _)| {
+            let version = format!("{{ since = {}, origin = \"{}\" }}", author.now, self.origin.name());
+            (name.as_str(), Cow::Owned(version))
+        });
+        Document::compose(&header, theirs.recipients(), region.expose(), old.chain(new), tables)
+    }
+
+    /// The values that the commit puts an end to, newest first.
+    fn replaced(
+        &self,
+        theirs: &Document,
+        committed: &Committed,
+        now: Timestamp,
+    ) -> BTreeMap<SecretName, Vec<Earlier>> {
+        let mut replaced: BTreeMap<SecretName, Vec<Earlier>> = BTreeMap::new();
+        for (name, _) in &committed.changes {
+            if let Some(value) = theirs.get(name) {
+                let earlier = Earlier::replaced(value, theirs.version(name), now);
+                replaced.entry(name.clone()).or_default().push(earlier);
+            }
+        }
+        for (name, other) in theirs.conflicts().filter(|(name, _)| committed.settled.contains(*name)) {
+            let present = theirs.get(name);
+            let chosen = self.changes.get(name).unwrap_or(&present);
+            // The side that lost was a branch's value, and nothing else has it.
+            if let Some(lost) =
+                other.filter(|lost| ![chosen.as_ref(), present.as_ref()].contains(&Some(lost)))
+            {
+                let earlier = Earlier {
+                    origin: Some("merge".to_owned()),
+                    ..Earlier::replaced(lost.clone(), None, now)
+                };
+                replaced.entry(name.clone()).or_default().push(earlier);
+            }
+        }
+        replaced
+    }
+
     fn base(&self) -> &Document {
         self.earlier.as_ref().unwrap_or(&self.store.document)
     }
-}
-
-/// The document one generation on.
-fn next_text(
-    theirs: &Document,
-    region: &SecretText,
-    author: &Author,
-    origin: Origin,
-    committed: &Committed,
-) -> SecretText {
-    let changes = &committed.changes;
-    let conflicts = theirs.open_conflicts(&committed.settled.iter().cloned().collect());
-    let tables = theirs.foreign().chain((!conflicts.is_empty()).then_some(conflicts.expose()));
-    let header = Header {
-        generation: theirs.generation() + 1,
-        written: author.now,
-        by: author.name.clone(),
-        id: theirs.id().to_owned(),
-    };
-    let touched: BTreeSet<&SecretName> = changes.iter().map(|(name, _)| name).collect();
-    let kept: Vec<&SecretName> = theirs.names().filter(|name| !touched.contains(name)).collect();
-    let old = kept.iter().filter_map(|name| Some((name.as_str(), Cow::Borrowed(theirs.version_line(name)?))));
-    let new = changes.iter().filter(|(_, change)| *change != Change::Removed).map(|(name, _)| {
-        (name.as_str(), Cow::Owned(format!("{{ since = {}, origin = \"{}\" }}", author.now, origin.name())))
-    });
-    Document::compose(&header, theirs.recipients(), region.expose(), old.chain(new), tables)
 }
 
 pub(super) fn listed(base: &Document, changes: &Changes) -> Vec<(SecretName, Change)> {

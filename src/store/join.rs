@@ -13,6 +13,7 @@ use super::document::Document;
 use super::edit::{Author, Change};
 use super::envelope;
 use super::error::StoreError;
+use super::history;
 use super::identity::Keys;
 use super::parts::{Header, Recipient};
 use super::splice::{Changes, apply, differences};
@@ -58,8 +59,14 @@ struct Outcome {
     conflicts: Conflicts,
 }
 
-/// Merges by secret. `path` is for messages.
-pub fn join(path: &Path, sides: &Sides<'_>, keys: &Keys, author: &Author) -> Result<Joined, StoreError> {
+/// Merges by secret. `path` is for messages; `keep` is how many earlier values of a secret stay.
+pub fn join(
+    path: &Path,
+    sides: &Sides<'_>,
+    keys: &Keys,
+    author: &Author,
+    keep: usize,
+) -> Result<Joined, StoreError> {
     let ours = open(&labelled(path, "ours"), sides.ours, keys)?;
     let theirs = open(&labelled(path, "theirs"), sides.theirs, keys)?;
     if ours.id() != theirs.id() {
@@ -81,7 +88,9 @@ pub fn join(path: &Path, sides: &Sides<'_>, keys: &Keys, author: &Author) -> Res
     };
     let region = region(&base, &ours, &theirs, &outcome.taken)?;
     let conflicts = spell(outcome.conflicts.iter());
-    let tables = foreign.iter().chain((!conflicts.is_empty()).then_some(&conflicts));
+    let history = history::joined(&base, &ours, &theirs, keep);
+    let own = [&conflicts, &history].into_iter().filter(|table| !table.is_empty());
+    let tables = foreign.iter().chain(own);
     let versions = versions(&ours, &theirs, &outcome.taken);
     let text = Document::compose(
         &header,
@@ -257,7 +266,7 @@ mod tests {
         let nobody = Prompt::nobody();
         let identities = Identity::parse_all(identity.secret.expose().as_bytes(), "", &nobody).unwrap();
         let keys = Keys::new(identities, &nobody);
-        let joined = join(Path::new(PATH), &Sides { base, ours, theirs }, &keys, &author())?;
+        let joined = join(Path::new(PATH), &Sides { base, ours, theirs }, &keys, &author(), 10)?;
         let document = open(Path::new(PATH), &joined.sealed, &keys)?;
         Ok((joined, document))
     }

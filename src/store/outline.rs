@@ -134,10 +134,12 @@ pub(super) struct Table {
 pub(super) struct Outline<'t> {
     pub(super) tables: Vec<Table>,
     pub(super) leaves: Vec<Leaf<'t>>,
+    /// Whether `[history]` was found to be in its usual form; then nothing of it is among the leaves.
+    pub(super) history_passed: bool,
 }
 
 impl<'t> Outline<'t> {
-    /// Reads a document; what stands in `[versions]` may be missing. `root` is the path that the part above all
+    /// Reads a document; what stands in `[versions]` and `[history]` may be missing. `root` is the path that the part above all
     /// headers belongs to.
     pub(super) fn read(text: &'t str, root: &[&str]) -> Result<Self, DocumentError> {
         plain::read(text, root, false).map_or_else(|| Self::read_any(text, root), Ok)
@@ -151,7 +153,7 @@ impl<'t> Outline<'t> {
     /// An outline of the part above all headers, and of nothing in it yet.
     pub(super) fn empty(root: &[&str]) -> Self {
         let path = root.iter().map(|key| (*key).to_owned()).collect();
-        Self { tables: vec![Table { path, start: 0, is_array: false }], leaves: Vec::new() }
+        Self { tables: vec![Table { path, start: 0, is_array: false }], ..Self::default() }
     }
 
     /// Reads a document in any form that TOML knows.

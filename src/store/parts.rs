@@ -118,7 +118,7 @@ pub(super) fn regions(text: &str, tables: &[Table]) -> (Vec<Range>, Vec<Range>) 
                     _ => secrets.push(start..end),
                 }
             }
-            "store" | "recipients" | "versions" | "conflicts" => {}
+            "store" | "recipients" | "versions" | "conflicts" | "history" => {}
             _ => foreign.push(start..end),
         }
     }

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use crate::lines::{Line, Scanner};
 
+use super::history;
 use super::outline::{Keys, Leaf, Outline, Table};
 use super::version::is_usual_version;
 
@@ -18,12 +19,19 @@ pub(super) fn read<'t>(text: &'t str, root: &[&str], versions: bool) -> Option<O
     let mut passed_over = HashSet::new();
     loop {
         match scanner.line()? {
-            Line::End => return Some(outline),
+            Line::End => {
+                outline.history_passed = true;
+                return Some(outline);
+            }
             Line::Header(header) => {
                 let path: Vec<String> = header.path().iter().map(|key| key.text.to_owned()).collect();
                 among_secrets = path.first().is_some_and(|key| key == "secrets");
                 is_kept = versions || path.first().is_none_or(|key| key != "versions");
+                let is_history = history::is_history(&path) && !header.is_array;
                 outline.tables.push(Table { path, start: header.start, is_array: header.is_array });
+                if is_history {
+                    history::pass(&mut scanner, text)?;
+                }
             }
             Line::Pair(key) => {
                 let start = scanner.at();

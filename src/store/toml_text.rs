@@ -8,13 +8,20 @@ use crate::secret::{SecretText, SecretValue};
 
 /// Appends `value` as a TOML string: the form a person would choose, so that PEM keys stay readable in the editor.
 pub fn push_toml_string(output: &mut SecretText, value: &str) {
-    let plain = |c: char| !c.is_control() && c != '\'';
     let block = |c: char| c == '\n' || c == '\t' || !c.is_control();
     if value.contains('\n') && value.chars().all(block) && !value.contains("'''") && !value.ends_with('\'') {
         output.push_str("'''\n");
         output.push_str(value);
         output.push_str("'''");
-    } else if value.contains(['"', '\\']) && value.chars().all(plain) {
+    } else {
+        push_toml_line(output, value);
+    }
+}
+
+/// Appends `value` as a TOML string of one line.
+pub fn push_toml_line(output: &mut SecretText, value: &str) {
+    let plain = |c: char| !c.is_control() && c != '\'';
+    if value.contains(['"', '\\']) && value.chars().all(plain) {
         output.push('\'');
         output.push_str(value);
         output.push('\'');

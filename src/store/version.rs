@@ -17,6 +17,8 @@ pub enum Origin {
     Generate,
     /// Taken over by `import`.
     Import,
+    /// An earlier value, brought back by `rollback`.
+    Rollback,
 }
 
 impl Origin {
@@ -26,6 +28,7 @@ impl Origin {
             Self::Edit => "edit",
             Self::Generate => "generate",
             Self::Import => "import",
+            Self::Rollback => "rollback",
         }
     }
 }
@@ -64,6 +67,6 @@ pub(super) fn is_usual_version(raw: &str) -> bool {
 }
 
 /// A moment as this program writes it, `2026-11-23T12:00:00Z`.
-fn is_usual_time(raw: &str) -> bool {
+pub(super) fn is_usual_time(raw: &str) -> bool {
     raw.len() == 20 && raw.as_bytes()[4] == b'-' && raw.parse::<Timestamp>().is_ok()
 }

@@ -268,7 +268,7 @@ impl Work<'_> {
 
     /// A set of changes counted from the text that the edit began with.
     fn begin(&self) -> Edit<'_> {
-        self.store.edit_from(&self.base, Origin::Edit)
+        self.store.edit_from(&self.base, Origin::Edit, self.schema.history.keep)
     }
 
     fn store(

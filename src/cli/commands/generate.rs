@@ -38,7 +38,7 @@ pub(crate) fn run(args: &GenerateArgs, context: &mut Context) -> Result<(), Fail
     } else {
         named(args, &schema, store.document())?
     };
-    let mut edit = store.edit(Origin::Generate);
+    let mut edit = store.edit(Origin::Generate, schema.history.keep);
     for name in names {
         // Every name was looked up in the schema before.
         let Some(entry) = schema.secrets.get(&name) else { continue };

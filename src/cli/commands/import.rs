@@ -90,7 +90,7 @@ pub(crate) fn run(args: &ImportArgs, context: &mut Context) -> Result<(), Failur
     let verdicts: Vec<Verdict> =
         findings.found.iter().map(|found| verdict(args, found, store.document())).collect();
     show(args, &findings, &verdicts, context)?;
-    let mut edit = store.edit(Origin::Import);
+    let mut edit = store.edit(Origin::Import, schema.history.keep);
     for (found, verdict) in findings.found.iter().zip(&verdicts) {
         if matches!(verdict, Verdict::New | Verdict::Replace) {
             refuse_violations(&schema, &found.name, &found.value)?;

@@ -114,7 +114,7 @@ fn settle(args: &MergeArgs, context: &mut Context) -> Result<(), Failure> {
         }
         return Ok(());
     }
-    let mut edit = store.edit(Origin::Edit);
+    let mut edit = store.edit(Origin::Edit, context.history_kept());
     for (name, theirs) in document.conflicts().filter(|(name, _)| names.contains(name)) {
         edit.settle(name.clone());
         match theirs {
@@ -168,7 +168,7 @@ fn from_index(context: &mut Context) -> Result<(), Failure> {
     };
     let keys = context.keys_for(ours)?;
     let sides = Sides { base: base.as_ref().map(|base| base.as_slice()), ours, theirs };
-    let joined = join(&path, &sides, &keys, &context.author())?;
+    let joined = join(&path, &sides, &keys, &context.author(), context.history_kept())?;
     let _lock = FolderLock::acquire(&context.settings.root, context.settings.patience)?;
     let exists = context.disk.kind(&path)?.is_some();
     let mode = if exists { context.disk.permissions(&path)?.mode & 0o777 } else { 0o644 };

@@ -13,8 +13,8 @@ use crate::store::Origin;
 
 /// Remove secrets from the store
 ///
-/// Shows which targets use them and asks first. The values remain in git's history of the store, for whoever could
-/// read it then: a credential that must stop working has to be changed at its source.
+/// Shows which targets use them and asks first. The values remain among the earlier ones of the store, until
+/// `history --forget`, and in git's history of it, for whoever could read it then: a credential that must stop working has to be changed at its source.
 #[derive(Args)]
 pub(crate) struct RemoveArgs {
     /// The secrets, such as `sentry.dsn`
@@ -33,7 +33,7 @@ pub(crate) fn run(args: &RemoveArgs, context: &mut Context) -> Result<(), Failur
     if let Some(name) = names.iter().find(|name| !store.document().contains(name)) {
         return Err(no_such_secret(name, store.document()));
     }
-    let mut edit = store.edit(Origin::Edit);
+    let mut edit = store.edit(Origin::Edit, schema.history.keep);
     for name in names {
         for (target, variable) in users(&schema, &name) {
             context.ui.warn(&format!("{name} is used by {variable} of {target}"));

@@ -48,7 +48,7 @@ pub(crate) fn run(args: &SetArgs, context: &mut Context) -> Result<(), Failure> 
     {
         context.ui.warn(&format!("{name}: {warning}"));
     }
-    let mut edit = store.edit(Origin::Edit);
+    let mut edit = store.edit(Origin::Edit, schema.history.keep);
     edit.set(name, value);
     finish(edit, args.dry_run.dry_run, context)
 }

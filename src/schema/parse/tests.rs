@@ -360,3 +360,30 @@ fn the_shipped_templates_derive_what_follows_from_others() {
     assert_eq!(render("REDIS_URL", ""), "redis://redis:6379/0");
     assert_eq!(render("SENTRY_DSN", ""), "");
 }
+
+#[test]
+fn the_history_is_ten_values_long_unless_the_schema_says_otherwise() {
+    assert_eq!(parsed("").history.keep, 10);
+    assert_eq!(parsed("[history]\n").history.keep, 10);
+    for keep in [0, 3, 1000] {
+        assert_eq!(parsed(&format!("[history]\nkeep = {keep}\n")).history.keep, keep);
+    }
+    assert_eq!(
+        errors("[history]\nkeep = 1001\nkeeps = 1\n"),
+        [
+            "s.toml:2:8: `keep` must lie between 0 and 1000",
+            "s.toml:3:1: unknown key `keeps` (did you mean `keep`?)",
+        ]
+    );
+    assert_eq!(
+        errors("[history]\nkeep = -1\n"),
+        ["s.toml:2:8: `keep` must be a whole number, 0 or more, not an integer"]
+    );
+    assert_eq!(errors("history = 3\n"), ["s.toml:1:11: `history` must be a table, not an integer"]);
+    assert_eq!(
+        errors("[histori]\nkeep = 3\n"),
+        ["s.toml:1:2: unknown key `histori` (did you mean `history`?)"]
+    );
+    let twice = [file("a.toml", "[history]\nkeep = 1\n"), file("b.toml", "[history]\nkeep = 2\n")];
+    assert_eq!(errors_of(&twice), ["b.toml:1:2: `history` is declared twice, first at a.toml:1:2"]);
+}

@@ -46,8 +46,8 @@ pub(super) fn run(context: &mut Context) -> Result<(), Failure> {
         .hint("nothing was committed; take it out of the commit with `git restore --staged FILE`"))
 }
 
-/// Secrets to look for.
-type Values = Vec<(SecretName, SecretValue)>;
+/// What to look for, each with what to call it.
+type Values = Vec<(String, SecretValue)>;
 
 fn schema(context: &mut Context) -> Option<Schema> {
     match context.schema() {
@@ -113,9 +113,18 @@ fn values(document: &Document, schema: Option<&Schema>, found: &mut Values) {
         schema.and_then(|schema| schema.secrets.get(*name)).is_none_or(|entry| entry.secret)
     };
     let own = document.names().filter(is_secret);
-    found.extend(own.filter_map(|name| Some((name.clone(), document.get(name)?))));
+    found.extend(own.filter_map(|name| Some((format!("the value of {name}"), document.get(name)?))));
     let theirs = document.conflicts().filter(|(name, _)| is_secret(name));
-    found.extend(theirs.filter_map(|(name, theirs)| Some((name.clone(), theirs?.clone()))));
+    found.extend(theirs.filter_map(|(name, theirs)| Some((format!("the value of {name}"), theirs?.clone()))));
+    // A value that came back is no earlier one.
+    let is_new = |value: &SecretValue, found: &Values| found.iter().all(|(_, other)| other != value);
+    for name in document.with_history().filter(is_secret) {
+        for earlier in document.history(name) {
+            if is_new(&earlier.value, found) {
+                found.push((format!("an earlier value of {name}"), earlier.value));
+            }
+        }
+    }
     found.sort_by(|a, b| a.0.cmp(&b.0));
     found.dedup_by(|a, b| a == b);
 }
@@ -134,9 +143,9 @@ fn plain_text(added: &Added, wrong: &mut Vec<String>) {
 }
 
 fn leaks(added: &Added, values: &Values, wrong: &mut Vec<String>) {
-    for (name, value) in values {
+    for (what, value) in values {
         for at in added.find(|text| occurrences(value, text)) {
-            let found = format!("{}:{at}: the value of {name}", added.path);
+            let found = format!("{}:{at}: {what}", added.path);
             if !wrong.contains(&found) {
                 wrong.push(found);
             }
