@@ -9,6 +9,7 @@ const EXITS: &[(&str, &str)] = &[
     ("src/secret/", "the types themselves"),
     ("src/schema/", "types, rules and templates look at values"),
     ("src/store/", "spells and reads the document"),
+    ("src/bundle/", "digests a file's content, and takes addresses out for a connection"),
     ("src/render/", "spells and reads env files"),
     ("src/import/", "reads values out of other files and redacts them there"),
     ("src/cli/ui.rs", "prints what the user asked for"),

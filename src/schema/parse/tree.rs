@@ -35,6 +35,11 @@ impl<'i> Key<'i> {
     pub(super) fn span(&self) -> Range<usize> {
         self.span.clone()
     }
+
+    /// The key of an array, at one of its items.
+    pub(super) fn at(&self, item: &Value<'_>) -> Self {
+        Self { text: self.text.clone(), span: item.span() }
+    }
 }
 
 /// A value and where it stands.
