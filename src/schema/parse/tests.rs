@@ -6,6 +6,9 @@ use crate::schema::{Alphabet, Dialect, GithubScope, Policy, Reader, Type};
 use crate::secret::SecretValue;
 use crate::sys::OpenGate;
 
+mod github;
+mod servers;
+
 fn file(name: &str, text: &str) -> (PathBuf, String) {
     (PathBuf::from(name), text.to_owned())
 }
