@@ -15,6 +15,8 @@ use crate::store::Document;
 
 mod marker;
 mod server;
+#[cfg(test)]
+mod tests;
 
 pub use server::{HealthCheck, LoadedKey, Login, PinnedKeys, ReadyProbe, ServerError, health_checks};
 

@@ -103,8 +103,13 @@ pub enum LoadedKey {
 
 impl Login {
     /// Gathers what is needed to log into a server; every reason against it at once.
-    pub fn build(schema: &Schema, document: &Document, server: &TargetName) -> Result<Self, Vec<ServerError>> {
-        let declared = schema.servers.get(server).ok_or_else(|| vec![ServerError::Unknown(server.clone())])?;
+    pub fn build(
+        schema: &Schema,
+        document: &Document,
+        server: &TargetName,
+    ) -> Result<Self, Vec<ServerError>> {
+        let declared =
+            schema.servers.get(server).ok_or_else(|| vec![ServerError::Unknown(server.clone())])?;
         let filler = Filler::new(schema, document, server);
         let address = filler.text("address", &declared.address, &Fit::Type(Type::Host));
         let port = filler.text("port", &declared.port, &Fit::Type(Type::Port));

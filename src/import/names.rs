@@ -22,7 +22,8 @@ impl<'a> Names<'a> {
         let schema = context.schema;
         let mut variables: BTreeMap<&'a str, Vec<&'a Template>> = BTreeMap::new();
         let of_files = schema.env_files.values().flat_map(|file| &file.variables);
-        let of_github = schema.github.values().flat_map(|target| target.secrets.iter().chain(&target.variables));
+        let of_github =
+            schema.github.values().flat_map(|target| target.secrets.iter().chain(&target.variables));
         for variable in of_files.chain(of_github) {
             variables.entry(variable.name.as_str()).or_default().push(&variable.template);
         }

@@ -67,9 +67,8 @@ pub fn is_account(text: &str) -> bool {
 }
 
 fn is_http_url(text: &str) -> bool {
-    let has_scheme = |scheme| {
-        text.get(..str::len(scheme)).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
-    };
+    let has_scheme =
+        |scheme| text.get(..str::len(scheme)).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
     (has_scheme("http://") || has_scheme("https://")) && is_url(text) && !text.contains('#')
 }
 
@@ -106,7 +105,15 @@ mod tests {
         table(
             &Fit::HttpUrl,
             &["https://example.com", "HTTP://127.0.0.1:8000/health?x=1", "http://[2001:db8::1]/"],
-            &["", "example.com", "ftp://example.com", "https://", "http:///x", "https://example.com/#a", "https://a b"],
+            &[
+                "",
+                "example.com",
+                "ftp://example.com",
+                "https://",
+                "http:///x",
+                "https://example.com/#a",
+                "https://a b",
+            ],
         );
     }
 
@@ -115,7 +122,18 @@ mod tests {
         table(
             &Fit::HostAndPort,
             &["db:5432", "192.0.2.20:1", "[2001:db8::1]:65535"],
-            &["", "db", "db:", ":1", "db:0", "db:65536", "2001:db8::1:5432", "[db]:1", "[192.0.2.1]:1", "a b:1"],
+            &[
+                "",
+                "db",
+                "db:",
+                ":1",
+                "db:0",
+                "db:65536",
+                "2001:db8::1:5432",
+                "[db]:1",
+                "[192.0.2.1]:1",
+                "a b:1",
+            ],
         );
         assert_eq!(host_and_port("[2001:db8::1]:22"), Some(("2001:db8::1", 22)));
     }

@@ -20,19 +20,13 @@ mod parse;
 pub use check::{check, check_value, compile_pattern, value_errors};
 pub use dialect::{Dialect, Reader};
 pub use duration::parse_duration;
-pub use github::{
-    GITHUB_API, GithubScope, GithubTarget, LARGEST_GITHUB_VALUE, Visibility, WORKFLOW_SEES,
-};
 pub use fit::{Fit, Unfit, host_and_port, is_account};
 pub use generate::{GenerateError, LONGEST_GENERATED, WEAKEST_BITS, generate, policy_entropy_bits};
-pub use model::{
-    Alphabet, Entry, EnvFile, Group, Place, Policy, Rotation, Rules, Schema, Type, Variable,
-};
+pub use github::{GITHUB_API, GithubScope, GithubTarget, LARGEST_GITHUB_VALUE, Visibility, WORKFLOW_SEES};
 pub use keys::HostKey;
-pub use server::{
-    Apply, GenerationProof, Health, HostKeys, Install, Probe, Server, ServerKey, Vantage,
-};
+pub use model::{Alphabet, Entry, EnvFile, Group, Place, Policy, Rotation, Rules, Schema, Type, Variable};
 pub use parse::{LoadError, SchemaError, load, parse, read_files};
+pub use server::{Apply, GenerationProof, Health, HostKeys, Install, Probe, Server, ServerKey, Vantage};
 pub use template::{RenderProblem, Template, TemplateError};
 pub use types::TypeMismatch;
 pub use violation::{Severity, Violation, ViolationKind};

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use crate::name::{SecretName, TargetName};
-use crate::schema::model::Variable;
 use crate::schema::address::is_url;
+use crate::schema::model::Variable;
 use crate::schema::{GITHUB_API, GithubScope, GithubTarget, Visibility};
 
 use super::context::Context;
-use super::target::{Targets, require, target_name};
+use super::target::{Targets, target_name};
 use super::tree::{Key, Node, Table, Value};
 
 const KEYS: [&str; 9] = [
@@ -79,7 +79,9 @@ impl Targets<'_, '_> {
             if let Some(secret) = variable.template.references().iter().find(hidden)
                 && !is_public
             {
-                let message = format!("`{secret}` is secret, and GitHub shows variables to whoever reads the repository");
+                let message = format!(
+                    "`{secret}` is secret, and GitHub shows variables to whoever reads the repository"
+                );
                 let hint = "move it to `secrets`, or write { value = \"…\", public = true }";
                 context.error_with(&key.span(), message, Some(hint.to_owned()));
             }
@@ -110,7 +112,7 @@ fn scope(context: Context<'_>, at: &Key<'_>, table: &Table<'_>) -> GithubScope {
     if !is_login(login) {
         context.error(&value.span(), "`organization` must be the login of a GitHub organization");
     }
-    GithubScope::Organization { organization: login.to_owned(), visibility: visibility(context, key, table) }
+    GithubScope::Organization { organization: login.to_owned(), visibility: visibility(context, table) }
 }
 
 fn repository_scope(context: Context<'_>, at: &Key<'_>, table: &Table<'_>) -> GithubScope {
@@ -128,7 +130,7 @@ fn repository_scope(context: Context<'_>, at: &Key<'_>, table: &Table<'_>) -> Gi
     }
 }
 
-fn visibility(context: Context<'_>, organization: &Key<'_>, table: &Table<'_>) -> Visibility {
+fn visibility(context: Context<'_>, table: &Table<'_>) -> Visibility {
     let repositories = table.get_key_value("repositories");
     let selected = repositories.map(|(key, value)| selected(context, key, value));
     let Some((key, value)) = table.get_key_value("visibility") else {
@@ -152,7 +154,7 @@ fn visibility(context: Context<'_>, organization: &Key<'_>, table: &Table<'_>) -
         }
         "selected" => {
             if selected.is_none() {
-                require(context, organization, table, &["repositories"]);
+                context.error(&key.span(), "`visibility = \"selected\"` needs `repositories`");
             }
             Visibility::Selected(selected.unwrap_or_default())
         }

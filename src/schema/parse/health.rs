@@ -165,11 +165,15 @@ fn proof(
         }
     }
     if !install.health.iter().any(|health| matches!(health.probe, Probe::Url { .. })) {
-        context.error(&kind.span(), "`health-field` needs a `health` with a `url`, whose reply has the field");
+        context
+            .error(&kind.span(), "`health-field` needs a `health` with a `url`, whose reply has the field");
     }
     let field: Vec<String> = context.text(kind, value)?.split('.').map(str::to_owned).collect();
     if field.iter().any(String::is_empty) {
-        context.error(&value.span(), "`health-field` must be the name of a field, with dots between nested ones");
+        context.error(
+            &value.span(),
+            "`health-field` must be the name of a field, with dots between nested ones",
+        );
     }
     Some(GenerationProof::HealthField(field))
 }
@@ -250,9 +254,8 @@ fn is_header_name(text: &str) -> bool {
 fn services(context: Context<'_>, key: &Key<'_>, value: &Value<'_>) -> Option<Vec<String>> {
     let names = context.texts(key, value)?;
     let is_fine = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
-    let is_service = |name: &String| {
-        name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.bytes().all(is_fine)
-    };
+    let is_service =
+        |name: &String| name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.bytes().all(is_fine);
     if names.is_empty() || !names.iter().all(is_service) {
         context.error(&value.span(), "`containers` must be the names of services");
     }

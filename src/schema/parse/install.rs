@@ -9,8 +9,7 @@ use super::context::Context;
 use super::target::{Targets, mode, require};
 use super::tree::{Key, Node, Table, Value};
 
-const KEYS: [&str; 8] =
-    ["env-file", "to", "mode", "owner", "group", "apply", "health", "generation-from"];
+const KEYS: [&str; 8] = ["env-file", "to", "mode", "owner", "group", "apply", "health", "generation-from"];
 const APPLY_KEYS: [&str; 3] = ["in", "run", "within"];
 
 /// How long a command may take where the schema does not say.
@@ -26,7 +25,8 @@ impl Targets<'_, '_> {
         let mut installs: Vec<Install> = Vec::new();
         for item in items {
             let Some(install) = self.install(context, key, item) else { continue };
-            if let Some(first) = installs.iter().find(|known| known.to == install.to)
+            // Nothing is written to a path that has been refused.
+            if let Some(first) = installs.iter().find(|known| known.to == install.to && !known.to.is_empty())
                 && let Some((_, to)) = item.get_ref().as_table().and_then(|table| table.get_key_value("to"))
             {
                 let message = format!("`{}` is written twice, first at {}", install.to, first.place);

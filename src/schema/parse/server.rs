@@ -147,7 +147,8 @@ impl<'c> Targets<'_, 'c> {
         match value.get_ref() {
             Node::String(word) if word == "agent" => {
                 if let Some((key, _)) = passphrase {
-                    context.error(&key.span(), "the agent knows its keys' passphrases: drop `key-passphrase`");
+                    context
+                        .error(&key.span(), "the agent knows its keys' passphrases: drop `key-passphrase`");
                 }
                 ServerKey::Agent
             }

@@ -89,7 +89,12 @@ impl<'s> Targets<'s, '_> {
         }
     }
 
-    pub(super) fn variables(&self, context: Context<'_>, table: &Table<'_>, readers: &[Reader]) -> Vec<Variable> {
+    pub(super) fn variables(
+        &self,
+        context: Context<'_>,
+        table: &Table<'_>,
+        readers: &[Reader],
+    ) -> Vec<Variable> {
         let entries = table.iter();
         entries.filter_map(|(key, value)| self.variable(context, key, value, readers)).collect()
     }
@@ -230,16 +235,12 @@ fn dialect(context: Context<'_>, key: &Key<'_>, value: &Value<'_>) -> Option<Dia
 }
 
 /// The marker's name, which no other variable of the file has.
-fn marker(
-    context: Context<'_>,
-    key: &Key<'_>,
-    value: &Value<'_>,
-    table: &Table<'_>,
-) -> Option<VariableName> {
+fn marker(context: Context<'_>, key: &Key<'_>, value: &Value<'_>, table: &Table<'_>) -> Option<VariableName> {
     let name = VariableName::parse(context.text(key, value)?);
     let refuse = |error| context.error(&value.span(), format!("`marker`: {error}"));
     let name = name.map_err(refuse).ok()?;
-    let variables = table.get_key_value("variables").and_then(|(_, variables)| variables.get_ref().as_table());
+    let variables =
+        table.get_key_value("variables").and_then(|(_, variables)| variables.get_ref().as_table());
     if variables.is_some_and(|variables| variables.contains_key(name.as_str())) {
         context.error(&value.span(), format!("`{name}` is among the variables already"));
     }

@@ -433,7 +433,11 @@ mod tests {
         let mut files = read_files(&Disk::new(Arc::new(OpenGate)), &folder).unwrap();
         // But for the one thing that the scanner leaves to others.
         for (_, text) in &mut files {
-            *text = text.lines().filter(|line| !line.starts_with("CLERK_PUBLISHABLE_KEY")).collect::<Vec<_>>().join("\n");
+            *text = text
+                .lines()
+                .filter(|line| !line.starts_with("CLERK_PUBLISHABLE_KEY"))
+                .collect::<Vec<_>>()
+                .join("\n");
         }
         let short = format!("{:?}", parse_plain(&files).unwrap());
         assert_eq!(short, format!("{:?}", parse_thoroughly(&files).unwrap()));

@@ -428,7 +428,9 @@ fn known_hosts() {
     let cases = [
         key.clone(),
         format!("{ED25519_PUBLIC}\n{RSA_PUBLIC}\n"),
-        format!("# from ssh-keyscan\n\n192.0.2.10 {key}\n[a.example.com]:2222,192.0.2.1\t{kind}\t{body} note\n"),
+        format!(
+            "# from ssh-keyscan\n\n192.0.2.10 {key}\n[a.example.com]:2222,192.0.2.1\t{kind}\t{body} note\n"
+        ),
         format!("|1|c2FsdA==|aGFzaA== {key}"),
         format!("@cert-authority *.example.com {key}"),
         format!("@revoked * {key}\n{ECDSA_PUBLIC}\n"),

@@ -39,10 +39,8 @@ secrets = {}
     let names: Vec<_> = repo.variables.iter().map(|variable| variable.name.as_str()).collect();
     assert_eq!(names, ["HOST", "HINT"]);
     let everyone = &schema.github[&target("everyone")];
-    let organization = |visibility| GithubScope::Organization {
-        organization: "example-org".to_owned(),
-        visibility,
-    };
+    let organization =
+        |visibility| GithubScope::Organization { organization: "example-org".to_owned(), visibility };
     assert_eq!(everyone.scope, organization(Visibility::All));
     assert_eq!(everyone.api, "https://github.example.com/api/v3");
     assert_eq!(everyone.token.as_ref().map(SecretName::as_str), Some("a.token"));
@@ -115,7 +113,7 @@ token = "TOKEN"
         "s.toml:23:1: for GitHub `token` is the same name as the one at s.toml:19:1".to_owned(),
         "s.toml:24:1: a variable's name starts with a letter or _ and holds only letters, digits and _".to_owned(),
         "s.toml:26:36: unknown key `public`".to_owned(),
-        "s.toml:29:1: `visibility` has no `repositories`".to_owned(),
+        "s.toml:29:1: `visibility = \"selected\"` needs `repositories`".to_owned(),
         "s.toml:34:1: `repositories` needs `visibility = \"selected\"`".to_owned(),
         "s.toml:34:17: `repositories` must be the names of repositories of the organization, without the owner"
             .to_owned(),

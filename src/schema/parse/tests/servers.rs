@@ -1,9 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::schema::{
-    Apply, GenerationProof, Health, HostKeys, Probe, Server, ServerKey, Template, Vantage,
-};
+use crate::schema::{Apply, GenerationProof, Health, HostKeys, Probe, Server, ServerKey, Template, Vantage};
 
 /// What the servers of these tests refer to.
 const REST: &str = r#"
@@ -142,7 +140,8 @@ to = "/srv/other/.env"
     };
     let then = Apply { folder: None, run: run(&["true"]), within: Duration::from_secs(300) };
     assert_eq!(install.apply, [up, then]);
-    let times = |health: &Health| (health.from, health.within.as_secs(), health.every.as_secs(), health.in_a_row);
+    let times =
+        |health: &Health| (health.from, health.within.as_secs(), health.every.as_secs(), health.in_a_row);
     let usual = |from| (from, 60, 2, 3);
     assert_eq!(
         install.health.iter().map(times).collect::<Vec<_>>(),
@@ -152,7 +151,10 @@ to = "/srv/other/.env"
         panic!()
     };
     assert_eq!((url.source(), *status), ("https://{{ s.ip }}/health", 204));
-    assert_eq!((contains.as_deref(), name.as_str(), value.source()), (Some("fine"), "X-Token", "{{ s.word }}"));
+    assert_eq!(
+        (contains.as_deref(), name.as_str(), value.source()),
+        (Some("fine"), "X-Token", "{{ s.word }}")
+    );
     let is_active = run(&["systemctl", "is-active", "web"]);
     assert!(matches!(&install.health[1].probe, Probe::Command(run) if *run == is_active));
     assert!(matches!(&install.health[2].probe, Probe::Tcp(to) if to.source() == "db.example.com:5432"));
@@ -224,7 +226,7 @@ key = 1
         "s.toml:8:8: `user` is not an account: letters, digits, `_`, `.`, `@` and `-`, which cannot come first",
         "s.toml:10:1: `host-keys` and `known-hosts` exclude each other",
         "s.toml:11:7: `s.word` is of type password, not ssh-private-key",
-        "s.toml:12:8: no server `bb` is declared (did you mean `a`?)",
+        "s.toml:12:8: no server `bb` is declared (did you mean `b`?)",
         "s.toml:13:8: `sudo` must be true or false, not a string",
         "s.toml:14:11: `timeout` must be a string, not an integer",
         "s.toml:15:19: `connect-timeout` must be a length of time such as 90d, 24h, 15m or 90s",
@@ -233,7 +235,7 @@ key = 1
         "s.toml:19:8: `port` is not a port: a whole number from 1 to 65535",
         "s.toml:21:15: `known-hosts` must be the path of a file",
         "s.toml:22:1: `key` has no `file`",
-        "s.toml:22:9: unknown key `fiel`",
+        "s.toml:22:9: unknown key `fiel` (did you mean `file`?)",
         "s.toml:25:8: `port` must lie between 1 and 65535",
         "s.toml:27:15: `known-hosts` must be the path of a file",
         "s.toml:29:1: the agent knows its keys' passphrases: drop `key-passphrase`",
@@ -297,7 +299,7 @@ to = "/x/./y"
     );
     let expected = [
         "s.toml:7:12: no env file `wbe` is declared (did you mean `web`?)",
-        "s.toml:9:3: `install` has no `env-file`",
+        "s.toml:9:1: `install` has no `env-file`",
         "s.toml:14:6: `to` must be absolute: it starts with /",
         "s.toml:15:8: mode `0666` lets others write to the file",
         "s.toml:16:9: `owner` must be a name or a number",
