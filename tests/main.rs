@@ -21,6 +21,7 @@ mod leaks;
 mod privileged;
 mod commands;
 mod git;
+mod servers;
 mod edit;
 mod interop;
 mod readme;

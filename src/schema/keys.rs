@@ -57,7 +57,7 @@ pub(super) fn is_ssh_public_key(text: &str) -> bool {
     !text.chars().any(char::is_control) && is_key(kind, body)
 }
 
-/// A line of `known_hosts` (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT"), or one with a public key alone.
+/// A line of `known_hosts` (the manual page sshd(8) has its form), or one with a public key alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HostKey<'t> {
     /// `@revoked` or `@cert-authority`.

@@ -39,7 +39,7 @@ pub(crate) fn run(args: &RemoveArgs, context: &mut Context) -> Result<(), Failur
             context.ui.warn(&format!("{name} is used by {variable} of {target}"));
         }
         for (server, _) in schema.servers.iter().filter(|(_, server)| server.uses(&name)) {
-            context.ui.warn(&format!("{name} is used to reach or try the server {server}"));
+            context.ui.warn(&format!("{name} is used by the server {server}"));
         }
         edit.remove(name);
     }

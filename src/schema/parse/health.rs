@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::name::VariableName;
-use crate::schema::{Fit, GenerationProof, Health, Install, Probe, Vantage};
+use crate::schema::{Fit, GenerationProof, Health, Install, Probe, Template, Vantage};
 
 use super::context::Context;
 use super::install::remote_path;
@@ -23,7 +23,7 @@ const PROOF_KINDS: [&str; 2] = ["containers", "health-field"];
 const VANTAGES: [&str; 2] = ["here", "server"];
 
 /// How long it may take until all is well, where the schema does not say.
-const USUAL_TIME: Duration = Duration::from_secs(60);
+const USUAL_TIME: Duration = Duration::from_mins(1);
 /// The time between two tries where the schema does not say.
 const USUAL_PAUSE: Duration = Duration::from_secs(2);
 /// How many tries in a row must hold where the schema does not say.
@@ -95,12 +95,7 @@ impl Targets<'_, '_> {
         }
     }
 
-    fn header(
-        &self,
-        context: Context<'_>,
-        key: &Key<'_>,
-        value: &Value<'_>,
-    ) -> Option<(String, crate::schema::Template)> {
+    fn header(&self, context: Context<'_>, key: &Key<'_>, value: &Value<'_>) -> Option<(String, Template)> {
         let table = context.table(key, value)?;
         for (key, _) in table.iter().filter(|(key, _)| !HEADER_KEYS.contains(&key.get_ref().as_ref())) {
             context.unknown_key(key, &HEADER_KEYS);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::name::TargetName;
-use crate::schema::{Apply, Install, is_account};
+use crate::schema::{Apply, Install, Template, is_account};
 
 use super::context::Context;
 use super::target::{Targets, mode, require};
@@ -56,15 +56,19 @@ impl Targets<'_, '_> {
         };
         for (key, value) in table.iter() {
             match key.get_ref().as_ref() {
-                "env-file" => {}
                 "to" => install.to = remote_path(context, key, value).unwrap_or_default(),
                 "mode" => install.mode = mode(context, key, value),
                 "owner" => install.owner = account(context, key, value),
                 "group" => install.group = account(context, key, value),
-                "apply" => install.apply = self.all(context, key, value, Self::apply),
+                "apply" => {
+                    let read = |this: &Self, context: Context<'_>, at: &Key<'_>, table: &Table<'_>| {
+                        Some(this.apply(context, at, table))
+                    };
+                    install.apply = self.all(context, key, value, read);
+                }
                 "health" => install.health = self.all(context, key, value, Self::health),
-                // After all others: what it says depends on them.
-                "generation-from" => {}
+                // The first is read above, and the last one below: what it says depends on the others.
+                "env-file" | "generation-from" => {}
                 _ => context.unknown_key(key, &KEYS),
             }
         }
@@ -105,7 +109,7 @@ impl Targets<'_, '_> {
         Some(name)
     }
 
-    fn apply(&self, context: Context<'_>, at: &Key<'_>, table: &Table<'_>) -> Option<Apply> {
+    fn apply(&self, context: Context<'_>, at: &Key<'_>, table: &Table<'_>) -> Apply {
         require(context, at, table, &["run"]);
         let mut apply = Apply { folder: None, run: Vec::new(), within: USUAL_APPLY_TIME };
         for (key, value) in table.iter() {
@@ -119,7 +123,7 @@ impl Targets<'_, '_> {
                 _ => context.unknown_key(key, &APPLY_KEYS),
             }
         }
-        Some(apply)
+        apply
     }
 
     /// A program and its arguments, none of which may hold a value: other users of the server can see them.
@@ -133,8 +137,8 @@ impl Targets<'_, '_> {
             context.error(&value.span(), format!("`{}` must be {wanted}", key.get_ref()));
         }
         for (word, item) in words.iter().zip(items) {
-            let template = crate::schema::Template::compile(word).ok();
-            let secrets = template.as_ref().map(|template| template.references()).unwrap_or_default();
+            let template = Template::compile(word).ok();
+            let secrets = template.as_ref().map(Template::references).unwrap_or_default();
             if let Some(secret) = secrets.iter().find(|secret| self.secrets.contains_key(secret)) {
                 let message = format!("`{secret}` would show in the server's list of processes");
                 let hint = "commands take no templates: let the program read the installed file";

@@ -32,7 +32,7 @@ const KEY_KEYS: [&str; 1] = ["file"];
 /// How long a connection may take where the schema does not say.
 const USUAL_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a step over there may take where the schema does not say.
-const USUAL_TIMEOUT: Duration = Duration::from_secs(60);
+const USUAL_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// That one server is reached through another, and where that is said.
 pub(super) struct Jump<'c> {

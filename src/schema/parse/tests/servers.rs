@@ -73,7 +73,7 @@ key = { file = "~/.ssh/id_ed25519" }
     let name = |text| SecretName::parse(text).unwrap();
     let key = ServerKey::Secret { secret: name("s.key"), passphrase: Some(name("s.word")) };
     assert_eq!((x.key.clone(), x.jump.clone(), x.sudo), (key, Some(target("gate")), true));
-    assert_eq!((x.connect_timeout, x.timeout), (Duration::from_secs(5), Duration::from_secs(120)));
+    assert_eq!((x.connect_timeout, x.timeout), (Duration::from_secs(5), Duration::from_mins(2)));
     assert_eq!(x.place.to_string(), "s.toml:2:9");
     let used = ["s.ip", "s.key", "s.word", "s.hosts"].map(|text| x.uses(&name(text)));
     assert_eq!((used, x.uses(&name("s.other"))), ([true; 4], false));
@@ -85,7 +85,7 @@ fn what_a_server_leaves_out_has_its_usual_value() {
         "[server.x]\naddress = \"2001:db8::1\"\nuser = \"u\"\nknown-hosts = \"k\"\nkey = { file = \"a/b\" }\n",
     );
     assert_eq!((x.port.source(), x.jump, x.sudo), ("22", None, false));
-    assert_eq!((x.connect_timeout, x.timeout), (Duration::from_secs(10), Duration::from_secs(60)));
+    assert_eq!((x.connect_timeout, x.timeout), (Duration::from_secs(10), Duration::from_mins(1)));
     assert!(matches!(x.host_keys, HostKeys::File(path) if path == Path::new("k")) && x.installs.is_empty());
     assert_eq!(x.key, ServerKey::File { path: "a/b".into(), passphrase: None });
 }
@@ -136,9 +136,9 @@ to = "/srv/other/.env"
     let up = Apply {
         folder: Some("/srv/web".to_owned()),
         run: run(&["docker", "compose", "up", "-d"]),
-        within: Duration::from_secs(60),
+        within: Duration::from_mins(1),
     };
-    let then = Apply { folder: None, run: run(&["true"]), within: Duration::from_secs(300) };
+    let then = Apply { folder: None, run: run(&["true"]), within: Duration::from_mins(5) };
     assert_eq!(install.apply, [up, then]);
     let times =
         |health: &Health| (health.from, health.within.as_secs(), health.every.as_secs(), health.in_a_row);
