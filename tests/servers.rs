@@ -111,6 +111,13 @@ fn a_marker_is_rendered_and_changes_only_with_the_file() {
     let first = rendered();
     assert!(first.len() == 17 && first.trim_end().bytes().all(|b| b.is_ascii_hexdigit()), "{first}");
     world.run(&["render", "-q"]).success();
+    world.run(&["import", "-n", ".envs/.production/.django"]).gives(
+        0,
+        "",
+        "line 2    database.password  the store has this value already\n\
+         line 3    database.port  the store has this value already\n\
+         line 4    GENERATION  skipped: composed by a template, and does not come apart in exactly one way\n",
+    );
     world.run(&["set", "-q", "other.word"]).stdin("some other word").success();
     assert_eq!(rendered(), first);
     world.run(&["render"]).gives(0, "", "ok: .envs/.production/.django: unchanged, 3 variables\n");

@@ -87,8 +87,8 @@ fn store(id: &str, changes: &[(&str, &str)]) -> Document {
     ];
     let kept = usual.iter().filter(|(key, _)| changes.iter().all(|(changed, _)| changed != key));
     let lines = kept.chain(changes).filter(|(_, value)| !value.is_empty()).map(|(key, value)| {
-        // Rust's escapes of these values are TOML's.
-        format!("{key} = {value:?}\n")
+        // JSON's strings are TOML's.
+        format!("{key} = {}\n", serde_json::Value::from(*value))
     });
     let text = format!(
         "[store]\nformat = 1\nid = \"{id}\"\ngeneration = 1\nwritten = 2026-11-23T12:00:00Z\nby = \"t\"\n\
@@ -237,4 +237,19 @@ fn what_keeps_health_from_being_tried_is_said_at_once() {
             "s.port is not set, and `tcp` of server near needs it",
         ]
     );
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_message_about_a_server_holds_a_value(value in "-[^\\x00-\\x1f\\x7f]{12,40}") {
+        for key in ["ip", "port", "user", "hosts", "key", "lock", "path"] {
+            let changes = [(key, value.as_str())];
+            let login = Login::build(&schema(), &store("a", &changes), &name("near")).err().unwrap_or_default();
+            let health = checks(&changes).err().unwrap_or_default();
+            let messages = login.iter().map(ToString::to_string).chain(health);
+            for message in messages {
+                proptest::prop_assert!(!message.contains(&value), "{message}");
+            }
+        }
+    }
 }

@@ -27,6 +27,10 @@ impl<'a> Names<'a> {
         for variable in of_files.chain(of_github) {
             variables.entry(variable.name.as_str()).or_default().push(&variable.template);
         }
+        // Known, and made of no secret in particular.
+        for marker in schema.env_files.values().filter_map(|file| file.marker.as_ref()) {
+            variables.entry(marker.as_str()).or_default();
+        }
         Self { context: *context, variables }
     }
 
