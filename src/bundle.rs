@@ -7,9 +7,18 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::name::{NameError, SecretName, TargetName, VariableName};
-use crate::schema::{Dialect, Reader, RenderProblem, Schema, Variable, ViolationKind, value_errors};
+use crate::schema::{
+    Dialect, Reader, RenderProblem, Schema, Template, Variable, ViolationKind, value_errors,
+};
 use crate::secret::SecretValue;
 use crate::store::Document;
+
+mod marker;
+mod server;
+#[cfg(test)]
+mod tests;
+
+pub use server::{HealthCheck, LoadedKey, Login, PinnedKeys, ReadyProbe, ServerError, health_checks};
 
 /// From how many variables a thread costs less than it saves.
 const WORTH_A_THREAD: usize = 2_000;
@@ -19,23 +28,49 @@ const WORTH_A_THREAD: usize = 2_000;
 pub enum BundleName {
     /// `[env-file.NAME]`, called `NAME`.
     EnvFile(TargetName),
-    /// `[github.NAME]`, called `github.NAME`.
+    /// The secrets of `[github.NAME]`, called `github.NAME`.
     Github(TargetName),
+    /// The variables of `[github.NAME]`, called `github.NAME.variables`.
+    GithubVariables(TargetName),
 }
 
 impl BundleName {
-    /// Reads `django` or `github.deploy`.
+    /// Reads `django`, `github.deploy` or `github.deploy.variables`.
     pub fn parse(text: &str) -> Result<Self, NameError> {
-        match text.strip_prefix("github.") {
-            Some(name) => TargetName::parse(name).map(Self::Github),
-            None => TargetName::parse(text).map(Self::EnvFile),
+        let Some(name) = text.strip_prefix("github.") else {
+            return TargetName::parse(text).map(Self::EnvFile);
+        };
+        match name.strip_suffix(".variables") {
+            Some(name) => TargetName::parse(name).map(Self::GithubVariables),
+            None => TargetName::parse(name).map(Self::Github),
         }
     }
 
-    /// All bundles of a schema, env files first.
+    /// All bundles of a schema, env files first. Of GitHub's, what has something in it, and never nothing at all.
     pub fn all(schema: &Schema) -> Vec<Self> {
         let env_files = schema.env_files.keys().cloned().map(Self::EnvFile);
-        env_files.chain(schema.github.keys().cloned().map(Self::Github)).collect()
+        let github = schema.github.iter().flat_map(|(name, target)| {
+            let has_variables = !target.variables.is_empty();
+            let has_secrets = !target.secrets.is_empty() || !has_variables;
+            let secrets = has_secrets.then(|| Self::Github(name.clone()));
+            secrets.into_iter().chain(has_variables.then(|| Self::GithubVariables(name.clone())))
+        });
+        env_files.chain(github).collect()
+    }
+
+    /// What the schema declares for it: who reads it, and its variables.
+    pub fn declared<'s>(&self, schema: &'s Schema) -> Option<(Dialect, &'s [Variable])> {
+        match self {
+            Self::EnvFile(name) => {
+                schema.env_files.get(name).map(|file| (file.dialect, file.variables.as_slice()))
+            }
+            Self::Github(name) => {
+                schema.github.get(name).map(|target| (Dialect::Gh, target.secrets.as_slice()))
+            }
+            Self::GithubVariables(name) => {
+                schema.github.get(name).map(|target| (Dialect::Gh, target.variables.as_slice()))
+            }
+        }
     }
 }
 
@@ -44,6 +79,7 @@ impl fmt::Display for BundleName {
         match self {
             Self::EnvFile(name) => name.fmt(f),
             Self::Github(name) => write!(f, "github.{name}"),
+            Self::GithubVariables(name) => write!(f, "github.{name}.variables"),
         }
     }
 }
@@ -96,20 +132,15 @@ pub struct Bundle {
     pub variables: Vec<BundleVariable>,
     /// Variables left out because an optional secret is not set.
     pub left_out: Vec<(VariableName, SecretName)>,
+    /// The variable, the last one, whose value is a keyed digest of all others; it changes when one of them does.
+    pub marker: Option<VariableName>,
 }
 
 impl Bundle {
     /// Gathers a target's values; every reason against it at once.
     pub fn build(schema: &Schema, document: &Document, name: BundleName) -> Result<Self, Vec<BundleError>> {
-        let (dialect, declared) = match &name {
-            BundleName::EnvFile(target) => {
-                schema.env_files.get(target).map(|file| (file.dialect, &file.variables))
-            }
-            BundleName::Github(target) => {
-                schema.github.get(target).map(|target| (Dialect::Gh, &target.secrets))
-            }
-        }
-        .ok_or_else(|| vec![BundleError::Unknown(name.clone())])?;
+        let (dialect, declared) =
+            name.declared(schema).ok_or_else(|| vec![BundleError::Unknown(name.clone())])?;
         let (first, second) = declared.split_at(declared.len() / 2);
         let gathered = if declared.len() < WORTH_A_THREAD {
             vec![gather(schema, document, declared)]
@@ -120,8 +151,13 @@ impl Bundle {
                 vec![first, second.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))]
             })
         };
-        let mut bundle =
-            Self { name, dialect, variables: Vec::with_capacity(declared.len()), left_out: Vec::new() };
+        let marker = match &name {
+            BundleName::EnvFile(target) => schema.env_files.get(target).and_then(|file| file.marker.clone()),
+            BundleName::Github(_) | BundleName::GithubVariables(_) => None,
+        };
+        // One more for the marker.
+        let variables = Vec::with_capacity(declared.len() + 1);
+        let mut bundle = Self { name, dialect, variables, left_out: Vec::new(), marker };
         let mut errors = Vec::new();
         let mut violations = BTreeMap::new();
         for part in gathered {
@@ -133,7 +169,19 @@ impl Bundle {
         errors.extend(violations.into_iter().flat_map(|(name, kinds)| {
             kinds.into_iter().map(move |kind| BundleError::Violation(name.clone(), kind))
         }));
-        if errors.is_empty() { Ok(bundle) } else { Err(errors) }
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        if let Some(name) = &bundle.marker {
+            let value = marker::of(&bundle.variables, &document.fingerprint_key());
+            bundle.variables.push(BundleVariable {
+                name: name.clone(),
+                value,
+                read_by: Vec::new(),
+                secret: false,
+            });
+        }
+        Ok(bundle)
     }
 }
 
@@ -178,9 +226,12 @@ struct Gatherer<'a> {
 }
 
 impl Gatherer<'_> {
+    fn fill(&self, template: &Template) -> Result<SecretValue, RenderProblem> {
+        template.render(&|name| self.look_up(name))
+    }
+
     fn value(&self, variable: &Variable) -> Result<SecretValue, Obstacle> {
-        let value = variable.template.render(&|name| self.look_up(name));
-        value.map_err(|problem| match problem {
+        self.fill(&variable.template).map_err(|problem| match problem {
             RenderProblem::Missing(secret) if self.is_optional(&secret) => Obstacle::Optional(secret),
             RenderProblem::Missing(secret) => {
                 Obstacle::Error(BundleError::Missing(variable.name.clone(), secret))

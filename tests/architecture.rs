@@ -10,6 +10,7 @@ const EXITS: &[(&str, &str)] = &[
     ("src/sys/keyring.rs", "hands an identity to the system's keyring"),
     ("src/schema/", "types, rules and templates look at values"),
     ("src/store/", "spells and reads the document"),
+    ("src/bundle/", "digests a file's content, and takes addresses out for a connection"),
     ("src/render/", "spells and reads env files"),
     ("src/ssh/key.rs", "reads a private key and its passphrase"),
     ("src/ssh/process.rs", "sends a command its input"),

@@ -542,7 +542,7 @@ fn the_demo_opens_and_is_in_order() {
     let root = env!("CARGO_MANIFEST_DIR");
     let identity = std::fs::read(format!("{root}/tests/demo/identity.txt")).unwrap();
     let done = world.run(&["-C", root, "check", "-i", "-"]).stdin(&identity).success();
-    assert!(done.stderr.ends_with("ok: 20 secrets, nothing missing, 1 warning\n"), "{}", done.stderr);
+    assert!(done.stderr.ends_with("ok: 22 secrets, nothing missing, 1 warning\n"), "{}", done.stderr);
     let rendered =
         world.run(&["-C", root, "render", "django", "-", "-i", "-"]).stdin(&identity).success().stdout;
     assert!(

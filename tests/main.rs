@@ -22,6 +22,7 @@ mod privileged;
 mod commands;
 mod git;
 mod history;
+mod servers;
 mod edit;
 mod identities;
 mod interop;

@@ -22,9 +22,14 @@ impl<'a> Names<'a> {
         let schema = context.schema;
         let mut variables: BTreeMap<&'a str, Vec<&'a Template>> = BTreeMap::new();
         let of_files = schema.env_files.values().flat_map(|file| &file.variables);
-        let of_github = schema.github.values().flat_map(|target| &target.secrets);
+        let of_github =
+            schema.github.values().flat_map(|target| target.secrets.iter().chain(&target.variables));
         for variable in of_files.chain(of_github) {
             variables.entry(variable.name.as_str()).or_default().push(&variable.template);
+        }
+        // Known, and made of no secret in particular.
+        for marker in schema.env_files.values().filter_map(|file| file.marker.as_ref()) {
+            variables.entry(marker.as_str()).or_default();
         }
         Self { context: *context, variables }
     }

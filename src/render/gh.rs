@@ -2,6 +2,7 @@
 //!
 //! Which one a `gh` holds depends on who built it, so a file is written for both.
 
+use crate::schema::LARGEST_GITHUB_VALUE;
 use crate::secret::SecretText;
 
 use super::grammar::{Grammar, Limit, Measure};
@@ -9,9 +10,6 @@ use super::model::{
     Cursor, Entry, Head, INTERPOLATION, Model, Newlines, ParseProblem, Reading, Text, UNTERMINATED,
 };
 use super::spelling;
-
-/// GitHub's limit on a secret, in bytes (docs.github.com, "Limits for secrets": 48 KB).
-const LONGEST_SECRET: usize = 48 * 1024;
 
 /// The longest line that Go's scanner hands out, in bytes.
 const LONGEST_LINE: usize = 65_535;
@@ -30,7 +28,7 @@ pub(super) const GRAMMAR: Grammar = Grammar {
         },
         Limit { applies: |value| value.contains('#'), reason: "a `#` beside this mix of quotes" },
     ],
-    longest: (LONGEST_SECRET, Measure::Value),
+    longest: (LARGEST_GITHUB_VALUE, Measure::Value),
     reserved: |name| {
         let taken = name.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("GITHUB_"));
         taken.then_some("GitHub keeps GITHUB_ for itself")

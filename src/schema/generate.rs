@@ -185,7 +185,9 @@ fn default_policy(entry: &Entry) -> Result<Policy, &'static str> {
         Type::Token => {
             return Err("a token is issued by its service, unless the schema has a generate policy");
         }
-        Type::SshPrivateKey | Type::SshPublicKey => return Err("a key pair is made by ssh-keygen"),
+        Type::SshPrivateKey | Type::SshPublicKey | Type::KnownHosts => {
+            return Err("a key pair is made by ssh-keygen");
+        }
         Type::Pem => return Err("keys and certificates are issued by their authority"),
         Type::String | Type::Json => return Err("the schema has no generate policy for it"),
         Type::Url | Type::Email | Type::Host | Type::Ip | Type::Port | Type::Domain => {

@@ -13,6 +13,12 @@ const TAG_LENGTH: usize = 16;
 /// Longest line in a PEM body. RFC 7468 writes 64, OpenSSH 70; OpenSSL reads up to 76.
 const LONGEST_PEM_LINE: usize = 76;
 
+/// The marker of a key that must not be trusted.
+const REVOKED: &str = "@revoked";
+
+/// The markers of `known_hosts`.
+const HOST_MARKERS: [&str; 2] = [REVOKED, "@cert-authority"];
+
 /// One PEM block.
 struct Block<'a> {
     label: &'a str,
@@ -48,9 +54,58 @@ pub(super) fn is_ssh_private_key(text: &str) -> bool {
 pub(super) fn is_ssh_public_key(text: &str) -> bool {
     let mut words = text.splitn(3, ' ');
     let (Some(kind), Some(body)) = (words.next(), words.next()) else { return false };
+    !text.chars().any(char::is_control) && is_key(kind, body)
+}
+
+/// A line of `known_hosts` (the manual page sshd(8) has its form), or one with a public key alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HostKey<'t> {
+    /// `@revoked` or `@cert-authority`.
+    pub marker: Option<&'t str>,
+    /// The patterns of hosts it is for, or the hash of a name; none for a key alone, which is for the host that the
+    /// text belongs to.
+    pub hosts: Option<&'t str>,
+    /// The type of the key, such as `ssh-ed25519`.
+    pub kind: &'t str,
+    /// The key in base64.
+    pub key: &'t str,
+}
+
+impl<'t> HostKey<'t> {
+    /// The keys of a text, without its comments and empty lines; `None` where a line is none.
+    pub fn read_all(text: &'t str) -> Option<Vec<Self>> {
+        let is_said = |line: &&str| !line.is_empty() && !line.starts_with('#');
+        text.lines().map(str::trim).filter(is_said).map(Self::read).collect()
+    }
+
+    fn read(line: &'t str) -> Option<Self> {
+        if line.chars().any(|c| c.is_control() && c != '\t') {
+            return None;
+        }
+        let mut words = line.split([' ', '\t']).filter(|word| !word.is_empty()).peekable();
+        let marker = words.next_if(|word| word.starts_with('@'));
+        let first = words.next()?;
+        let second = words.next()?;
+        if marker.is_none() && is_key(first, second) {
+            return Some(Self { marker, hosts: None, kind: first, key: second });
+        }
+        let key = words.next()?;
+        let is_fine = marker.is_none_or(|marker| HOST_MARKERS.contains(&marker)) && is_key(second, key);
+        is_fine.then_some(Self { marker, hosts: Some(first), kind: second, key })
+    }
+}
+
+/// Lines of `known_hosts` and of public keys alone, with at least one key that may be trusted.
+pub(super) fn is_known_hosts(text: &str) -> bool {
+    let keys = HostKey::read_all(text);
+    keys.is_some_and(|keys| keys.iter().any(|key| key.marker != Some(REVOKED)))
+}
+
+/// Whether the text in base64 is a whole public key of the type.
+fn is_key(kind: &str, body: &str) -> bool {
     let Some(blob) = decode_standard(body) else { return false };
     let Some((inner, mut rest)) = take_string(&blob) else { return false };
-    if text.chars().any(char::is_control) || kind.is_empty() || inner != kind.as_bytes() || rest.is_empty() {
+    if kind.is_empty() || inner != kind.as_bytes() || rest.is_empty() {
         return false;
     }
     if inner == b"ssh-ed25519" && rest.len() != 4 + 32 {

@@ -1,6 +1,8 @@
 //! What must exist: the secrets, their types and rules, and the targets that they go to.
 
 mod dialect;
+mod github;
+mod server;
 mod model;
 mod template;
 mod duration;
@@ -8,6 +10,7 @@ mod address;
 mod encoding;
 mod keys;
 mod types;
+mod fit;
 mod placeholder;
 mod violation;
 mod check;
@@ -17,12 +20,15 @@ mod parse;
 pub use check::{check, check_value, compile_pattern, value_errors};
 pub use dialect::{Dialect, Reader};
 pub use duration::parse_duration;
+pub use fit::{Fit, Unfit, host_and_port, is_account};
 pub use generate::{GenerateError, LONGEST_GENERATED, WEAKEST_BITS, generate, policy_entropy_bits};
+pub use github::{GITHUB_API, GithubScope, GithubTarget, LARGEST_GITHUB_VALUE, Visibility, WORKFLOW_SEES};
+pub use keys::HostKey;
 pub use model::{
-    Alphabet, Entry, EnvFile, GithubTarget, Group, History, Place, Policy, Rotation, Rules, Schema, Type,
-    Variable,
+    Alphabet, Entry, EnvFile, Group, History, Place, Policy, Rotation, Rules, Schema, Type, Variable,
 };
 pub use parse::{LoadError, SchemaError, load, parse, read_files};
+pub use server::{Apply, GenerationProof, Health, HostKeys, Install, Probe, Server, ServerKey, Vantage};
 pub use template::{RenderProblem, Template, TemplateError};
 pub use types::TypeMismatch;
 pub use violation::{Severity, Violation, ViolationKind};

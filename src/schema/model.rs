@@ -8,6 +8,8 @@ use std::sync::Arc;
 use crate::name::{SecretName, TargetName, VariableName};
 
 use super::dialect::{Dialect, Reader};
+use super::github::GithubTarget;
+use super::server::Server;
 use super::template::Template;
 
 /// All files of the schema folder as one.
@@ -21,6 +23,8 @@ pub struct Schema {
     pub env_files: BTreeMap<TargetName, EnvFile>,
     /// The GitHub targets: `[github.deploy]`.
     pub github: BTreeMap<TargetName, GithubTarget>,
+    /// The servers: `[server.luca-backend]`.
+    pub servers: BTreeMap<TargetName, Server>,
     /// What becomes of values that are replaced: `[history]`.
     pub history: History,
 }
@@ -137,6 +141,8 @@ pub enum Type {
     SshPrivateKey,
     /// One line of a public SSH key.
     SshPublicKey,
+    /// Host keys: lines as in `known_hosts`, or public keys alone.
+    KnownHosts,
     /// A JSON document (RFC 8259).
     Json,
     /// Base64 with the standard or the URL alphabet, padded or not (RFC 4648).
@@ -149,7 +155,7 @@ pub enum Type {
 
 impl Type {
     /// Every type and its name in schemas, sorted by name.
-    pub const NAMES: [(&'static str, Self); 20] = [
+    pub const NAMES: [(&'static str, Self); 21] = [
         ("base64", Self::Base64),
         ("boolean", Self::Boolean),
         ("domain", Self::Domain),
@@ -161,6 +167,7 @@ impl Type {
         ("integer", Self::Integer),
         ("ip", Self::Ip),
         ("json", Self::Json),
+        ("known-hosts", Self::KnownHosts),
         ("password", Self::Password),
         ("pem", Self::Pem),
         ("port", Self::Port),
@@ -265,19 +272,8 @@ pub struct EnvFile {
     pub mode: u32,
     /// Its variables in the order of the schema.
     pub variables: Vec<Variable>,
-    /// Where it is declared.
-    pub place: Place,
-}
-
-/// Secrets of a GitHub repository or of one of its environments.
-#[derive(Debug, Clone)]
-pub struct GithubTarget {
-    /// The repository, `owner/name`.
-    pub repository: String,
-    /// The environment, if not the repository as a whole.
-    pub environment: Option<String>,
-    /// Its secrets in the order of the schema.
-    pub secrets: Vec<Variable>,
+    /// The variable that is added behind them and tells one content from another, by a keyed digest of all others.
+    pub marker: Option<VariableName>,
     /// Where it is declared.
     pub place: Place,
 }

@@ -16,6 +16,10 @@ mod entry;
 mod history;
 mod policy;
 mod target;
+mod github;
+mod server;
+mod install;
+mod health;
 mod tree;
 #[cfg(test)]
 mod tests;
@@ -27,7 +31,7 @@ use tree::{Key, Node, Table, Value};
 const LARGEST_FILE: u64 = 16 * 1024 * 1024;
 
 /// The kinds of tables at the top of a schema file.
-const SECTIONS: [&str; 4] = ["secrets", "env-file", "github", "history"];
+const SECTIONS: [&str; 5] = ["secrets", "env-file", "github", "server", "history"];
 
 /// A mistake in a schema file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -181,23 +185,29 @@ fn build(
         }
     }
     let mut targets = target::Targets::new(schema, all_readable);
-    for (context, table) in tables {
-        for (key, value) in table.iter() {
-            if let Node::Table(section) = value.get_ref() {
-                read_targets(&mut targets, *context, key, section);
-            }
-        }
+    // All env files before any server: it may get one of any file.
+    for (context, name, value) in targets_of(tables, "env-file") {
+        targets.env_file(context, name, value);
     }
+    for (context, name, value) in targets_of(tables, "github") {
+        targets.github(context, name, value);
+    }
+    for (context, name, value) in targets_of(tables, "server") {
+        targets.server(context, name, value);
+    }
+    targets.check_jumps();
 }
 
-fn read_targets(targets: &mut target::Targets<'_>, context: Context<'_>, key: &Key<'_>, section: &Table<'_>) {
-    for (name, value) in section.iter() {
-        match key.get_ref().as_ref() {
-            "env-file" => targets.env_file(context, name, value),
-            "github" => targets.github(context, name, value),
-            _ => return,
-        }
-    }
+/// The targets of one kind in all files.
+fn targets_of<'t, 'c>(
+    tables: &'t [(Context<'c>, Table<'_>)],
+    kind: &'static str,
+) -> impl Iterator<Item = (Context<'c>, &'t Key<'t>, &'t Value<'t>)> {
+    let sections = tables.iter().filter_map(move |(context, table)| {
+        let (_, value) = table.get_key_value(kind)?;
+        Some((*context, value.get_ref().as_table()?))
+    });
+    sections.flat_map(|(context, section)| section.iter().map(move |(name, value)| (context, name, value)))
 }
 
 /// Whether a value is a table of its own.

@@ -12,6 +12,13 @@ use super::{address, encoding, keys};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TypeMismatch(&'static str);
 
+impl TypeMismatch {
+    /// What is wrong, in words.
+    pub(super) fn wanted(self) -> &'static str {
+        self.0
+    }
+}
+
 impl fmt::Display for TypeMismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0)
@@ -47,6 +54,7 @@ impl Type {
             Self::Pem => keys::is_pem(text),
             Self::SshPrivateKey => keys::is_ssh_private_key(text),
             Self::SshPublicKey => keys::is_ssh_public_key(text),
+            Self::KnownHosts => keys::is_known_hosts(text),
             Self::Json => encoding::is_json(text),
             Self::Base64 => encoding::is_base64(text),
             Self::Hex => encoding::is_hex(text),
@@ -85,6 +93,9 @@ impl Type {
             }
             Self::SshPublicKey => {
                 "not an ssh public key: one line with the type, the key in base64 and a comment"
+            }
+            Self::KnownHosts => {
+                "not known hosts: lines with host names, a type and a key in base64, or public keys alone"
             }
             Self::Json => "not json: one complete JSON document",
             Self::Base64 => "not base64: the standard or the URL alphabet on one line, padded or not",

@@ -4,7 +4,7 @@ use clap::Args;
 use jiff::tz::Offset;
 use serde::Serialize;
 
-use crate::bundle::{Bundle, BundleError, BundleName};
+use crate::bundle::{Bundle, BundleError, BundleName, Login, ServerError, health_checks};
 use crate::cli::args::JsonArg;
 use crate::cli::commands::bundles::rendered;
 use crate::cli::context::Context;
@@ -52,6 +52,7 @@ pub(crate) fn run(args: &CheckArgs, context: &mut Context) -> Result<(), Failure
     let mut findings: Vec<Finding> = violations.iter().map(finding).collect();
     findings.extend(in_conflict(document));
     findings.extend(unrenderable(&schema, document));
+    findings.extend(unreachable(&schema, document));
     let errors = findings.iter().filter(|finding| finding.severity == "error").count();
     let warnings = findings.len() - errors;
     if args.json.json {
@@ -102,9 +103,11 @@ fn in_conflict(document: &Document) -> impl Iterator<Item = Finding> {
 /// Secrets that stand in URLs as they are, of types that can hold what a URL cannot.
 fn unencoded(schema: &Schema) -> Vec<Violation> {
     let env_files = schema.env_files.iter().map(|(target, file)| (target, &file.variables));
-    let github = schema.github.iter().map(|(target, github)| (target, &github.secrets));
+    let secrets = schema.github.iter().map(|(target, github)| (target, &github.secrets));
+    let public = schema.github.iter().map(|(target, github)| (target, &github.variables));
     let variables = env_files
-        .chain(github)
+        .chain(secrets)
+        .chain(public)
         .flat_map(|(target, variables)| variables.iter().map(move |variable| (target, variable)));
     variables
         .flat_map(|(target, variable)| {
@@ -156,6 +159,39 @@ fn unrenderable(schema: &Schema, document: &Document) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// What keeps servers from being reached or tried, beyond what is wrong with the secrets themselves.
+fn unreachable(schema: &Schema, document: &Document) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (name, server) in &schema.servers {
+        let mut errors = Login::build(schema, document, name).err().unwrap_or_default();
+        for install in &server.installs {
+            errors.extend(health_checks(schema, document, name, install).err().unwrap_or_default());
+        }
+        // What a bad secret makes of its server says nothing more.
+        let is_secrets_fault = errors.iter().any(|error| matches!(error, ServerError::Violation(..)));
+        let is_new = |error: &ServerError| match error {
+            ServerError::Missing(_, _, secret) => !is_required(schema, secret),
+            ServerError::Unfit(..) => !is_secrets_fault,
+            ServerError::Template(..) => true,
+            ServerError::Violation(..) | ServerError::Unknown(_) => false,
+        };
+        findings.extend(errors.iter().filter(|error| is_new(error)).map(|error| Finding {
+            severity: "error",
+            code: "unreachable",
+            secret: None,
+            target: None,
+            place: Some(server.place.to_string()),
+            message: error.to_string(),
+            hint: None,
+        }));
+    }
+    findings
+}
+
+fn is_required(schema: &Schema, secret: &SecretName) -> bool {
+    schema.secrets.get(secret).is_some_and(|entry| entry.required)
 }
 
 fn explain(

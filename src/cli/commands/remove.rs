@@ -38,6 +38,9 @@ pub(crate) fn run(args: &RemoveArgs, context: &mut Context) -> Result<(), Failur
         for (target, variable) in users(&schema, &name) {
             context.ui.warn(&format!("{name} is used by {variable} of {target}"));
         }
+        for (server, _) in schema.servers.iter().filter(|(_, server)| server.uses(&name)) {
+            context.ui.warn(&format!("{name} is used by the server {server}"));
+        }
         edit.remove(name);
     }
     let question = format!("remove {}?", count(edit.preview().len(), "secret"));
@@ -51,13 +54,10 @@ pub(crate) fn run(args: &RemoveArgs, context: &mut Context) -> Result<(), Failur
 /// The variables whose templates name the secret, with their targets.
 fn users<'s>(schema: &'s Schema, name: &SecretName) -> Vec<(BundleName, &'s str)> {
     let uses = |variable: &&Variable| variable.template.references().contains(name);
-    let env_files = schema.env_files.iter().flat_map(|(target, file)| {
-        let target = BundleName::EnvFile(target.clone());
-        file.variables.iter().filter(uses).map(move |variable| (target.clone(), variable.name.as_str()))
-    });
-    let github = schema.github.iter().flat_map(|(target, github)| {
-        let target = BundleName::Github(target.clone());
-        github.secrets.iter().filter(uses).map(move |variable| (target.clone(), variable.name.as_str()))
-    });
-    env_files.chain(github).collect()
+    let bundles = BundleName::all(schema).into_iter();
+    let of_bundle = |target: BundleName| {
+        let variables = target.declared(schema).map(|(_, variables)| variables).unwrap_or_default();
+        variables.iter().filter(uses).map(move |variable| (target.clone(), variable.name.as_str()))
+    };
+    bundles.flat_map(of_bundle).collect()
 }

@@ -165,7 +165,7 @@ fn destination(
     }
     let declared = match name {
         BundleName::EnvFile(target) => schema.env_files.get(target),
-        BundleName::Github(_) => None,
+        BundleName::Github(_) | BundleName::GithubVariables(_) => None,
     };
     let (path, mode) = match (&args.to, declared) {
         (Some(path), file) => (context.settings.folder.join(path), file.map_or(PRIVATE, |file| file.mode)),

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::name::{SecretName, TargetName, VariableName};
 use crate::schema::{
-    Dialect, Entry, EnvFile, GithubTarget, Group, Place, Rules, Schema, Template, Type, Variable,
+    Dialect, Entry, EnvFile, GithubScope, GithubTarget, Group, Place, Rules, Schema, Template, Type, Variable,
 };
 use crate::secret::SecretValue;
 
@@ -93,6 +93,7 @@ pub(super) fn add_env_file(schema: &mut Schema, target: &str, pairs: &[(&str, &s
         dialect: Dialect::Cookiecutter,
         mode: 0o600,
         variables: variables(pairs),
+        marker: None,
         place: place(),
     };
     schema.env_files.insert(TargetName::parse(target).unwrap(), file);
@@ -117,8 +118,10 @@ pub(super) fn schema() -> Schema {
         ],
     );
     let target = GithubTarget {
-        repository: "example/shop".to_owned(),
-        environment: None,
+        scope: GithubScope::Repository("example/shop".to_owned()),
+        api: String::new(),
+        token: None,
+        variables: Vec::new(),
         secrets: variables(&[
             ("HETZNER_BACKEND_IP", "{{ hetzner.backend_ip }}"),
             ("HETZNER_SSH_PRIVATE_KEY", "{{ hetzner.ssh_private_key }}"),

@@ -4,8 +4,10 @@ use std::cell::RefCell;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::name::nearest;
+use crate::schema::duration::parse_duration;
 use crate::schema::model::Place;
 
 use super::SchemaError;
@@ -182,6 +184,16 @@ impl<'a> Context<'a> {
             _ => None,
         };
         texts.or_else(|| self.wrong_type(key, value, "an array of strings"))
+    }
+
+    /// The value as a length of time above nothing.
+    pub(super) fn duration(&self, key: &Key<'_>, value: &Value<'_>) -> Option<Duration> {
+        let duration = parse_duration(self.text(key, value)?).filter(|duration| !duration.is_zero());
+        if duration.is_none() {
+            let wanted = "a length of time such as 90d, 24h, 15m or 90s";
+            self.error(&value.span(), format!("`{}` must be {wanted}", key.get_ref()));
+        }
+        duration
     }
 
     /// Complains about a value of the wrong type, which is never quoted.

@@ -1,8 +1,5 @@
 //! `generate = …` and `rotate = …` of a secret.
 
-use std::time::Duration;
-
-use crate::schema::duration::parse_duration;
 use crate::schema::model::{Alphabet, Policy, Rotation, Type};
 
 use super::context::Context;
@@ -123,19 +120,11 @@ pub(super) fn rotate(context: Context<'_>, key: &Key<'_>, value: &Value<'_>) -> 
     let mut rotation = Rotation { every: None, with: None, on: None };
     for (key, value) in table.iter() {
         match key.get_ref().as_ref() {
-            "every" => rotation.every = every(context, key, value),
+            "every" => rotation.every = context.duration(key, value),
             "with" => rotation.with = context.owned(key, value),
             "on" => rotation.on = context.owned(key, value),
             _ => context.unknown_key(key, &ROTATE_KEYS),
         }
     }
     Some(rotation)
-}
-
-fn every(context: Context<'_>, key: &Key<'_>, value: &Value<'_>) -> Option<Duration> {
-    let duration = parse_duration(context.text(key, value)?).filter(|duration| !duration.is_zero());
-    if duration.is_none() {
-        context.error(&value.span(), "`every` must be a length of time such as 90d, 24h, 15m or 90s");
-    }
-    duration
 }

@@ -1,35 +1,41 @@
-//! `[env-file.NAME]` and `[github.NAME]`.
+//! `[env-file.NAME]`, and what all targets share.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
 
 use crate::name::{SecretName, TargetName, VariableName};
 use crate::schema::dialect::{Dialect, Reader};
-use crate::schema::model::{Entry, EnvFile, GithubTarget, Place, Schema, Variable};
+use crate::schema::model::{Entry, EnvFile, Place, Schema, Variable};
 use crate::schema::template::Template;
+use crate::schema::{GithubTarget, Server};
 
 use super::context::Context;
+use super::server::Jump;
 use super::tree::{Key, Node, Table, Value};
 
-const ENV_FILE_KEYS: [&str; 5] = ["path", "dialect", "mode", "read-by", "variables"];
-const GITHUB_KEYS: [&str; 3] = ["repository", "environment", "secrets"];
+const ENV_FILE_KEYS: [&str; 6] = ["path", "dialect", "mode", "read-by", "marker", "variables"];
 const VARIABLE_KEYS: [&str; 2] = ["value", "read-by"];
 
 /// Takes in the targets of all files.
-pub(super) struct Targets<'s> {
-    secrets: &'s BTreeMap<SecretName, Entry>,
-    env_files: &'s mut BTreeMap<TargetName, EnvFile>,
-    github: &'s mut BTreeMap<TargetName, GithubTarget>,
+pub(super) struct Targets<'s, 'c> {
+    pub(super) secrets: &'s BTreeMap<SecretName, Entry>,
+    pub(super) env_files: &'s mut BTreeMap<TargetName, EnvFile>,
+    pub(super) github: &'s mut BTreeMap<TargetName, GithubTarget>,
+    pub(super) servers: &'s mut BTreeMap<TargetName, Server>,
     /// Where each file path is written to.
     paths: BTreeMap<PathBuf, Place>,
-    /// Whether all secrets are known: with a file that could not be read, a name may stand there.
-    complete: bool,
+    /// The servers that are reached through others, to be looked at when all are known.
+    pub(super) jumps: Vec<Jump<'c>>,
+    /// Whether all names are known: with a file that could not be read, one may stand there.
+    pub(super) complete: bool,
 }
 
-impl<'s> Targets<'s> {
+impl<'s> Targets<'s, '_> {
     pub(super) fn new(schema: &'s mut Schema, complete: bool) -> Self {
-        let Schema { secrets, env_files, github, .. } = schema;
-        Self { secrets, env_files, github, paths: BTreeMap::new(), complete }
+        let Schema { secrets, env_files, github, servers, .. } = schema;
+        let (paths, jumps) = (BTreeMap::new(), Vec::new());
+        Self { secrets, env_files, github, servers, paths, jumps, complete }
     }
 
     /// Reads `[env-file.NAME]`.
@@ -42,6 +48,7 @@ impl<'s> Targets<'s> {
             dialect: Dialect::Cookiecutter,
             mode: 0o600,
             variables: Vec::new(),
+            marker: None,
             place: context.place(&key.span()),
         };
         let mut readers = Vec::new();
@@ -52,6 +59,7 @@ impl<'s> Targets<'s> {
                 "dialect" => file.dialect = dialect(context, key, value).unwrap_or(file.dialect),
                 "mode" => file.mode = mode(context, key, value).unwrap_or(file.mode),
                 "read-by" => readers = read_by(context, key, value),
+                "marker" => file.marker = marker(context, key, value, table),
                 "variables" => variables = context.table(key, value),
                 _ => context.unknown_key(key, &ENV_FILE_KEYS),
             }
@@ -61,34 +69,6 @@ impl<'s> Targets<'s> {
             file.variables = self.variables(context, variables, &readers);
         }
         self.env_files.insert(name, file);
-    }
-
-    /// Reads `[github.NAME]`.
-    pub(super) fn github(&mut self, context: Context<'_>, key: &Key<'_>, value: &Value<'_>) {
-        let first = |name: &TargetName| self.github.get(name).map(|target| &target.place);
-        let Some(name) = target_name(context, key, first) else { return };
-        let Some(table) = context.table(key, value) else { return };
-        let mut target = GithubTarget {
-            repository: String::new(),
-            environment: None,
-            secrets: Vec::new(),
-            place: context.place(&key.span()),
-        };
-        for (key, value) in table.iter() {
-            match key.get_ref().as_ref() {
-                "repository" => target.repository = repository(context, key, value).unwrap_or_default(),
-                "environment" => target.environment = environment(context, key, value),
-                "secrets" => {
-                    if let Some(secrets) = context.table(key, value) {
-                        refuse_github_names(context, secrets);
-                        target.secrets = self.variables(context, secrets, &[]);
-                    }
-                }
-                _ => context.unknown_key(key, &GITHUB_KEYS),
-            }
-        }
-        require(context, key, table, &["repository", "secrets"]);
-        self.github.insert(name, target);
     }
 
     fn path(&mut self, context: Context<'_>, key: &Key<'_>, value: &Value<'_>, file: &mut EnvFile) {
@@ -109,9 +89,36 @@ impl<'s> Targets<'s> {
         }
     }
 
-    fn variables(&self, context: Context<'_>, table: &Table<'_>, readers: &[Reader]) -> Vec<Variable> {
+    pub(super) fn variables(
+        &self,
+        context: Context<'_>,
+        table: &Table<'_>,
+        readers: &[Reader],
+    ) -> Vec<Variable> {
         let entries = table.iter();
         entries.filter_map(|(key, value)| self.variable(context, key, value, readers)).collect()
+    }
+
+    /// The name of a declared secret.
+    pub(super) fn secret(
+        &self,
+        context: Context<'_>,
+        key: &Key<'_>,
+        value: &Value<'_>,
+    ) -> Option<SecretName> {
+        let name = SecretName::parse(context.text(key, value)?);
+        let refuse = |error| context.error(&value.span(), format!("`{}`: {error}", key.get_ref()));
+        let name = name.map_err(refuse).ok()?;
+        self.refuse_undeclared(context, &name, &value.span());
+        Some(name)
+    }
+
+    fn refuse_undeclared(&self, context: Context<'_>, name: &SecretName, at: &Range<usize>) {
+        if self.complete && !self.secrets.contains_key(name) {
+            let known = self.secrets.keys().map(SecretName::as_str);
+            let hint = context.did_you_mean(name.as_str(), known);
+            context.error_with(at, format!("no secret `{name}` is declared"), hint);
+        }
     }
 
     fn variable(
@@ -120,6 +127,18 @@ impl<'s> Targets<'s> {
         key: &Key<'_>,
         value: &Value<'_>,
         readers: &[Reader],
+    ) -> Option<Variable> {
+        self.variable_of(context, key, value, readers, &VARIABLE_KEYS)
+    }
+
+    /// The variable, where its table may have the `keys`; what they say beside value and readers is the caller's.
+    pub(super) fn variable_of(
+        &self,
+        context: Context<'_>,
+        key: &Key<'_>,
+        value: &Value<'_>,
+        readers: &[Reader],
+        keys: &[&str],
     ) -> Option<Variable> {
         let place = context.place(&key.span());
         let name = VariableName::parse(key.get_ref());
@@ -136,7 +155,8 @@ impl<'s> Targets<'s> {
                             template = self.template(context, value);
                         }
                         "read-by" => read_by = self::read_by(context, key, value),
-                        _ => context.unknown_key(key, &VARIABLE_KEYS),
+                        known if keys.contains(&known) => {}
+                        _ => context.unknown_key(key, keys),
                     }
                 }
                 require(context, key, fields, &["value"]);
@@ -147,7 +167,7 @@ impl<'s> Targets<'s> {
         Some(Variable { name: name?, template: template?, read_by, place })
     }
 
-    fn template(&self, context: Context<'_>, value: &Value<'_>) -> Option<Template> {
+    pub(super) fn template(&self, context: Context<'_>, value: &Value<'_>) -> Option<Template> {
         match Template::compile(value.get_ref().as_str()?) {
             Err(error) => {
                 context.error(&context.inside(value, error.offset.unwrap_or(0)), error.message);
@@ -155,12 +175,8 @@ impl<'s> Targets<'s> {
             }
             Ok(template) => {
                 for name in template.references() {
-                    if self.complete && !self.secrets.contains_key(name) {
-                        let at = context.inside(value, template.position_of(name).unwrap_or(0));
-                        let known = self.secrets.keys().map(SecretName::as_str);
-                        let hint = context.did_you_mean(name.as_str(), known);
-                        context.error_with(&at, format!("no secret `{name}` is declared"), hint);
-                    }
+                    let at = context.inside(value, template.position_of(name).unwrap_or(0));
+                    self.refuse_undeclared(context, name, &at);
                 }
                 Some(template)
             }
@@ -169,7 +185,7 @@ impl<'s> Targets<'s> {
 }
 
 /// The checked name of a target that must not be there yet.
-fn target_name<'p>(
+pub(super) fn target_name<'p>(
     context: Context<'_>,
     key: &Key<'_>,
     first: impl Fn(&TargetName) -> Option<&'p Place>,
@@ -184,7 +200,7 @@ fn target_name<'p>(
 }
 
 /// Complains about keys that are not there.
-fn require(context: Context<'_>, at: &Key<'_>, table: &Table<'_>, keys: &[&str]) {
+pub(super) fn require(context: Context<'_>, at: &Key<'_>, table: &Table<'_>, keys: &[&str]) {
     for key in keys.iter().filter(|key| !table.contains_key(key)) {
         context.error(&at.span(), format!("`{}` has no `{key}`", at.get_ref()));
     }
@@ -218,8 +234,21 @@ fn dialect(context: Context<'_>, key: &Key<'_>, value: &Value<'_>) -> Option<Dia
     dialect
 }
 
+/// The marker's name, which no other variable of the file has.
+fn marker(context: Context<'_>, key: &Key<'_>, value: &Value<'_>, table: &Table<'_>) -> Option<VariableName> {
+    let name = VariableName::parse(context.text(key, value)?);
+    let refuse = |error| context.error(&value.span(), format!("`marker`: {error}"));
+    let name = name.map_err(refuse).ok()?;
+    let variables =
+        table.get_key_value("variables").and_then(|(_, variables)| variables.get_ref().as_table());
+    if variables.is_some_and(|variables| variables.contains_key(name.as_str())) {
+        context.error(&value.span(), format!("`{name}` is among the variables already"));
+    }
+    Some(name)
+}
+
 /// Reads `"0600"`. Text, since TOML knows no octal number of that form.
-fn mode(context: Context<'_>, key: &Key<'_>, value: &Value<'_>) -> Option<u32> {
+pub(super) fn mode(context: Context<'_>, key: &Key<'_>, value: &Value<'_>) -> Option<u32> {
     let wanted = "a string of octal digits such as \"0600\"";
     let Some(text) = value.get_ref().as_str() else { return context.wrong_type(key, value, wanted) };
     let is_octal = matches!(text.len(), 3 | 4) && text.bytes().all(|b| (b'0'..=b'7').contains(&b));
@@ -255,44 +284,4 @@ fn read_by(context: Context<'_>, key: &Key<'_>, value: &Value<'_>) -> Vec<Reader
         }
     }
     readers
-}
-
-fn repository(context: Context<'_>, key: &Key<'_>, value: &Value<'_>) -> Option<String> {
-    let text = context.text(key, value)?;
-    let is_owner = |part: &str| part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    let is_name = |part: &str| {
-        part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
-            && !matches!(part, "." | "..")
-    };
-    let fits = text.split_once('/').is_some_and(|(owner, name)| {
-        !owner.is_empty() && !name.is_empty() && is_owner(owner) && is_name(name)
-    });
-    if !fits {
-        context.error(&value.span(), "`repository` must have the form owner/name");
-    }
-    Some(text.to_owned())
-}
-
-fn environment(context: Context<'_>, key: &Key<'_>, value: &Value<'_>) -> Option<String> {
-    let text = context.text(key, value)?;
-    if text.trim().is_empty() || text.contains(char::is_control) {
-        context.error(&value.span(), "`environment` must be the name of a GitHub environment");
-    }
-    Some(text.to_owned())
-}
-
-/// GitHub keeps names in upper case, and some for itself.
-fn refuse_github_names(context: Context<'_>, secrets: &Table<'_>) {
-    let mut seen = BTreeMap::new();
-    for (key, _) in secrets.iter() {
-        let name = key.get_ref().to_ascii_uppercase();
-        if name.starts_with("GITHUB_") {
-            context.error(&key.span(), "GitHub takes no secret whose name starts with GITHUB_");
-        }
-        if let Some(first) = seen.insert(name, key) {
-            let place = context.place(&first.span());
-            let message = format!("for GitHub `{}` is the same name as the one at {place}", key.get_ref());
-            context.error(&key.span(), message);
-        }
-    }
 }

@@ -2,9 +2,12 @@ use std::sync::Arc;
 
 use super::*;
 use crate::name::{SecretName, TargetName};
-use crate::schema::{Alphabet, Dialect, Policy, Reader, Type};
+use crate::schema::{Alphabet, Dialect, GithubScope, Policy, Reader, Type};
 use crate::secret::SecretValue;
 use crate::sys::OpenGate;
+
+mod github;
+mod servers;
 
 fn file(name: &str, text: &str) -> (PathBuf, String) {
     (PathBuf::from(name), text.to_owned())
@@ -115,10 +118,8 @@ TOKEN = "{{ a.b }}"
     assert_eq!(variables.collect::<Vec<_>>(), expected);
     assert_eq!(web.variables[1].place.to_string(), "s.toml:10:1");
     let deploy = &schema.github[&target("deploy")];
-    assert_eq!(
-        (deploy.repository.as_str(), deploy.environment.as_deref()),
-        ("owner/name.x", Some("production"))
-    );
+    let (repository, environment) = ("owner/name.x".to_owned(), "production".to_owned());
+    assert_eq!(deploy.scope, GithubScope::Environment { repository, environment });
     assert_eq!(deploy.secrets[0].template.is_alias().unwrap().as_str(), "a.b");
 }
 

@@ -421,6 +421,45 @@ fn ssh_public_key() {
 }
 
 #[test]
+fn known_hosts() {
+    let (kind, rest) = ED25519_PUBLIC.split_once(' ').unwrap();
+    let body = rest.split(' ').next().unwrap();
+    let key = format!("{kind} {body}");
+    let cases = [
+        key.clone(),
+        format!("{ED25519_PUBLIC}\n{RSA_PUBLIC}\n"),
+        format!(
+            "# from ssh-keyscan\n\n192.0.2.10 {key}\n[a.example.com]:2222,192.0.2.1\t{kind}\t{body} note\n"
+        ),
+        format!("|1|c2FsdA==|aGFzaA== {key}"),
+        format!("@cert-authority *.example.com {key}"),
+        format!("@revoked * {key}\n{ECDSA_PUBLIC}\n"),
+    ];
+    let cut = &key[..key.len() - 4];
+    let wrong = [
+        String::new(),
+        "# nothing\n".to_owned(),
+        kind.to_owned(),
+        cut.to_owned(),
+        format!("{key}\n{cut}"),
+        format!("192.0.2.10 {cut}"),
+        format!("192.0.2.10 ssh-rsa {body}"),
+        format!("@revoked * {key}"),
+        format!("@trusted * {key}"),
+        format!("@revoked {key}"),
+        format!("192.0.2.10 {key}\u{1b}[0m"),
+        format!("a\rb {key}"),
+        ED25519.to_owned(),
+    ];
+    table(
+        &Type::KnownHosts,
+        "not known hosts: lines with host names, a type and a key in base64, or public keys alone",
+        &cases.each_ref().map(String::as_str),
+        &wrong.each_ref().map(String::as_str),
+    );
+}
+
+#[test]
 fn json() {
     let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
     table(
