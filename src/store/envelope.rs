@@ -10,6 +10,7 @@ use age::armor::{ArmoredReader, ArmoredWriter, Format};
 use zeroize::Zeroize;
 
 use crate::secret::SecretText;
+use crate::sys::{keep_in_memory, locked_buffer};
 
 use super::armor;
 use super::identity::Identity;
@@ -65,7 +66,7 @@ pub(super) fn open(sealed: &[u8], identities: &[Identity]) -> Result<SecretText,
     let sealed = if trimmed.starts_with(ARMOR) { trimmed } else { sealed };
     refuse_foreign(sealed)?;
     match armor::decode(sealed) {
-        Some(binary) => decrypt(binary.as_slice(), sealed.len(), identities),
+        Some(binary) => decrypt(binary.as_slice(), binary.len(), identities),
         None => decrypt(ArmoredReader::new(sealed), sealed.len(), identities),
     }
 }
@@ -83,7 +84,7 @@ fn decrypt(
     let mut reader =
         decryptor.decrypt(identities.iter().map(Identity::as_age)).map_err(|error| header_error(&error))?;
     // Plain text is never longer than the file, so this never grows and leaves no copy behind.
-    let mut plain = Vec::with_capacity(longest + 64);
+    let mut plain = locked_buffer(longest + 64);
     if reader.read_to_end(&mut plain).is_err() {
         plain.zeroize();
         return Err(EnvelopeError::Damaged);
@@ -93,6 +94,7 @@ fn decrypt(
 
 /// Seals a text for the recipients, armored.
 pub(super) fn seal(plain: &SecretText, recipients: &[&str]) -> Result<Vec<u8>, EnvelopeError> {
+    keep_in_memory(plain.expose().as_bytes());
     let keys: Vec<age::x25519::Recipient> = recipients
         .iter()
         .map(|key| age::x25519::Recipient::from_str(key).map_err(|_| EnvelopeError::BadRecipient))

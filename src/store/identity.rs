@@ -6,6 +6,7 @@ use std::str::FromStr;
 use age::secrecy::ExposeSecret;
 
 use crate::secret::{SecretText, SecretValue};
+use crate::sys::keep_in_memory;
 
 /// Why a text holds no usable identity. Points at a line, never quotes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +54,7 @@ impl Identity {
     /// All identities in the text of an identity file: one a line, `#` starts a comment.
     pub fn parse_all(text: &SecretText) -> Result<Vec<Self>, IdentityError> {
         let plain = text.expose();
+        keep_in_memory(plain.as_bytes());
         if plain.starts_with("age-encryption.org/") || plain.starts_with("-----BEGIN AGE ENCRYPTED FILE") {
             return Err(IdentityError::Encrypted);
         }
@@ -71,6 +73,7 @@ impl Identity {
             })?;
             found.push(Self(identity));
         }
+        keep_in_memory(&found);
         if found.is_empty() { Err(IdentityError::Empty) } else { Ok(found) }
     }
 

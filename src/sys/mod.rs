@@ -5,10 +5,12 @@ mod clock;
 mod disk;
 mod env;
 mod lock;
+mod memory;
 mod process;
 mod random;
 mod stamp;
 mod replace;
+mod stdio;
 mod system;
 mod terminal;
 
@@ -18,10 +20,12 @@ pub use disk::{
 };
 pub use env::{Environment, Variable};
 pub use lock::{FolderLock, LockError};
+pub use memory::{keep_in_memory, locked_buffer, protect_process, shortcoming};
 pub use process::{
     Ending, Session, SessionEnd, Signals, capture, exec, output, own_process, own_program, process_exists,
 };
 pub use random::{OsRandom, Random};
 pub use stamp::Stamp;
+pub use stdio::{StandardInput, StandardOutput, read_wiped};
 pub use system::{System, host_name};
 pub use terminal::{ControllingTerminal, NoTerminal, Terminal};
