@@ -166,7 +166,8 @@ fn calls(path: &[String], command: &clap::Command) -> Vec<Vec<String>> {
     };
     let mut calls = vec![call(None)];
     for argument in command.get_arguments() {
-        let named = argument.get_value_names().and_then(|names| names.first()).map(|name| name.to_uppercase());
+        let named =
+            argument.get_value_names().and_then(|names| names.first()).map(|name| name.to_uppercase());
         if argument.get_action().takes_values() && !told.contains(&named.unwrap_or_default().as_str()) {
             calls.push(call(Some(argument)));
         } else if let Some(long) = argument.get_long().filter(|_| !argument.get_action().takes_values()) {
@@ -174,37 +175,41 @@ fn calls(path: &[String], command: &clap::Command) -> Vec<Vec<String>> {
         }
     }
     calls.push([path, &[format!("--{MARKER}")]].concat());
-    if !command.get_arguments().any(|argument| told.contains(&argument.get_id().as_str().to_uppercase().as_str())) {
+    if !command
+        .get_arguments()
+        .any(|argument| told.contains(&argument.get_id().as_str().to_uppercase().as_str()))
+    {
         let surplus = vec![MARKER.to_owned(); command.get_positionals().count() + 1];
         calls.push([path, surplus.as_slice()].concat());
     }
     calls
 }
 
-/// Worlds in which something is wrong that has the marker in it.
-fn broken_worlds() -> Vec<(&'static str, World)> {
-    let identity = |world: &World| world.home().join(".config/luca-secrets/identity.txt");
-    let secrets = |password: &str| format!("[secrets]\n[secrets.database]\npassword = {password}\nport = \"{MARKER}\"\n");
-    let damage: [(&'static str, &dyn Fn(&World)); 8] = [
-        ("a value against the schema", &|world| store_with(world, &secrets(&format!("\"{MARKER}\"")))),
-        ("a value without quotes", &|world| store_with(world, &secrets(MARKER))),
-        ("a quote that is not closed", &|world| store_with(world, &secrets(&format!("\"{MARKER}")))),
-        ("a name that is none", &|world| store_with(world, &format!("[secrets.{MARKER}]\n\"{MARKER} x\" = \"{MARKER}\"\n"))),
-        ("a store that is not encrypted", &|world| world.write("secrets.enc", format!("{}{}", header(), secrets(MARKER)))),
-        ("a store that git has marked", &|world| world.write("secrets.enc", format!("<<<<<<< ours\n{MARKER}\n"))),
-        ("an identity that is none", &|world| std::fs::write(identity(world), format!("{MARKER}\n")).unwrap()),
-        ("an identity beside a value", &|world| {
-            std::fs::write(identity(world), format!("{IDENTITY}{MARKER}\nx={MARKER}")).unwrap();
-        }),
-    ];
-    let made = damage.into_iter().map(|(name, damage)| {
-        let world = world();
-        world.write("input.json", format!("{{\"database\": {{\"password\": \"{MARKER}\"\n{MARKER}"));
-        damage(&world);
-        (name, world)
-    });
-    made.collect()
+fn secrets(password: &str) -> String {
+    format!("[secrets]\n[secrets.database]\npassword = {password}\nport = \"{MARKER}\"\n")
 }
+
+fn write_identity(world: &World, text: &str) {
+    std::fs::write(world.home().join(".config/luca-secrets/identity.txt"), text).unwrap();
+}
+
+/// Makes something wrong that has the marker in it.
+type Damage = fn(&World);
+
+const DAMAGES: &[(&str, Damage)] = &[
+    ("a value against the schema", |world| store_with(world, &secrets(&format!("\"{MARKER}\"")))),
+    ("a value without quotes", |world| store_with(world, &secrets(MARKER))),
+    ("a quote that is not closed", |world| store_with(world, &secrets(&format!("\"{MARKER}")))),
+    ("a name that is none", |world| {
+        store_with(world, &format!("[secrets.{MARKER}]\n\"{MARKER} x\" = \"{MARKER}\"\n"))
+    }),
+    ("a store that is not encrypted", |world| {
+        world.write("secrets.enc", format!("{}{}", header(), secrets(MARKER)))
+    }),
+    ("a store that git has marked", |world| world.write("secrets.enc", format!("<<<<<<< ours\n{MARKER}\n"))),
+    ("an identity that is none", |world| write_identity(world, &format!("{MARKER}\n"))),
+    ("an identity beside a value", |world| write_identity(world, &format!("{IDENTITY}\nx={MARKER}"))),
+];
 
 #[test]
 fn no_command_of_the_whole_tree_quotes_a_wrong_input() {
@@ -212,21 +217,19 @@ fn no_command_of_the_whole_tree_quotes_a_wrong_input() {
     assert!(commands.len() >= 20 && commands.iter().any(|(path, _)| *path == ["git", "textconv"]));
     let shows = |path: &[String]| ["get", "export", "render"].contains(&path[0].as_str());
     let mut shown = 0;
-    for (name, world) in broken_worlds() {
+    for (name, damage) in DAMAGES {
+        let world = world();
         for (path, command) in &commands {
             for call in calls(path, command) {
                 let call: Vec<&str> = call.iter().map(String::as_str).collect();
-                for identity in [None, Some(MARKER)] {
-                    let mut run = world.run(&call).stdin(format!("{MARKER}\n\u{0}{MARKER}")).env("LUCA_SECRETS_EDITOR", "false");
-                    if let Some(identity) = identity {
-                        run = run.env("LUCA_SECRETS_IDENTITY", identity);
-                    }
-                    let done = run.done();
-                    assert!(!done.stderr.contains(MARKER), "{name}: {call:?}: {}", done.stderr);
-                    if done.stdout.contains(MARKER) {
-                        assert!(done.code == 0 && shows(path), "{name}: {call:?}: {}", done.stdout);
-                        shown += 1;
-                    }
+                world.write("input.json", format!("{{\"database\": {{\"password\": \"{MARKER}\"\n{MARKER}"));
+                damage(&world);
+                let run = world.run(&call).stdin(format!("{MARKER}\n\0{MARKER}"));
+                let done = run.env("LUCA_SECRETS_EDITOR", "false").done();
+                assert!(!done.stderr.contains(MARKER), "{name}: {call:?}: {}", done.stderr);
+                if done.stdout.contains(MARKER) {
+                    assert!(done.code == 0 && shows(path), "{name}: {call:?}: {}", done.stdout);
+                    shown += 1;
                 }
             }
         }
