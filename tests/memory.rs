@@ -27,8 +27,14 @@ fn needle() -> String {
     format!("n33dle{}", hex(&bytes))
 }
 
-fn holds(haystack: &[u8], needle: &[u8]) -> bool {
-    haystack.windows(needle.len()).any(|window| window == needle)
+/// Whether the needle is in it; `skip_until` is quick in a debug build too, and images are large.
+fn holds(mut haystack: &[u8], needle: &[u8]) -> bool {
+    while haystack.skip_until(needle[0]).unwrap() > 0 {
+        if haystack.starts_with(&needle[1..]) {
+            return true;
+        }
+    }
+    false
 }
 
 /// A world whose `database.password` is the needle.
@@ -179,7 +185,7 @@ fn memory_is_locked_where_the_limit_allows_and_said_to_be_not_where_it_does_not(
 #[test]
 fn programs_that_we_start_dump_as_ever() {
     let place = Unprivileged::new(&needle());
-    let user = place.user.map_or_else(|| std::fs::metadata("/proc/self").unwrap().uid(), |user| user);
+    let user = place.user.unwrap_or_else(|| std::fs::metadata("/proc/self").unwrap().uid());
     // The owner of a file there is root where the process is not dumpable.
     let state = "printf '%s %s %s\\n' $(ulimit -S -c) $(ulimit -H -c) $(stat -c %u /proc/$$/environ)";
     let child = format!("{state} >>\"$LOG\"");
@@ -234,20 +240,17 @@ fn image_at(world: &World, call: &str, arguments: &str, stdin: &str) -> Vec<u8> 
         "set use-coredump-filter off".to_owned(),
         "set dump-excluded-mappings on".to_owned(),
         format!("generate-core-file {}", image.display()),
-        "kill".to_owned(),
+        if call == "exit_group" { "continue" } else { "kill" }.to_owned(),
     ];
     // Root of a namespace of its own may trace what nobody else may.
     let mut gdb = in_world(world, "unshare");
-    gdb.args(["-r", "gdb", "-nx", "-q", "-batch"]);
+    gdb.args(["-r", "gdb", "-nx", "-q", "-batch", "--readnever"]);
     gdb.env("LUCA_SECRETS_EDITOR", world.root().join("bin/editor")).stdin(Stdio::null());
     gdb.args(commands.iter().flat_map(|command| ["-ex", command]));
     let done = gdb.arg(PROGRAM).output().unwrap();
     let talk = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
     assert!(talk.contains(&format!("call to syscall {call}")), "{talk}");
-    assert!(
-        call != "exit_group" || talk.contains("status=0)") || talk.contains("=0)"),
-        "{arguments}: {talk}"
-    );
+    assert!(call != "exit_group" || talk.contains("exited normally"), "{arguments}: {talk}");
     let content = std::fs::read(&image).unwrap();
     std::fs::remove_file(&image).unwrap();
     std::fs::remove_file(&input).unwrap();

@@ -84,6 +84,9 @@ pub fn shortcoming() -> Option<String> {
         None => "the system refused".to_owned(),
     };
     (unlocked > 0).then(|| {
-        format!("{} KiB of secrets are not locked in memory and could be swapped out: {limit}", unlocked.div_ceil(1024))
+        format!(
+            "{} KiB of secrets are not locked in memory and could be swapped out: {limit}",
+            unlocked.div_ceil(1024)
+        )
     })
 }
