@@ -273,6 +273,8 @@ fn nothing_is_left_in_memory_when_a_command_ends() {
     assert_eq!(found("mlock"), [true, false, false, false]);
     assert_eq!(found("flock"), [false, true, true, true]);
     world.write("page.env", format!("DATABASE_PASSWORD={page}\n"));
+    // With so much schema the store is opened in a thread, which has a stack and a heap of its own.
+    world.write("schemas/large.toml", "# nothing\n".repeat(10_000));
     for (arguments, stdin) in [
         ("get database.password", ""),
         ("get --json database.password", ""),
