@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::faults::{MARKER, snapshot};
-use crate::harness::{Done, SCHEMA, World};
+use crate::faults::{MARKER, header, snapshot, store_with};
+use crate::harness::{Done, IDENTITY, SCHEMA, World};
 
 fn world() -> World {
     let world = World::new();
@@ -129,4 +129,126 @@ fn only_what_was_rendered_holds_plain_text_on_the_disk() {
         .collect();
     assert_eq!(plain.len(), 1, "{plain:?}");
     assert_eq!(world.mode(".envs/.production/.django"), 0o600);
+}
+
+/// Every command without subcommands, the hidden ones too, with the words that lead to it.
+fn commands() -> Vec<(Vec<String>, clap::Command)> {
+    let mut found = Vec::new();
+    let mut open = vec![(Vec::new(), luca_secrets::cli::command_line())];
+    while let Some((path, command)) = open.pop() {
+        if command.has_subcommands() {
+            for inner in command.get_subcommands() {
+                let path = path.iter().cloned().chain([inner.get_name().to_owned()]).collect();
+                open.push((path, inner.clone()));
+            }
+        } else {
+            found.push((path, command));
+        }
+    }
+    found
+}
+
+/// A value for an argument that is not wrong in itself.
+fn usual(argument: &clap::Arg) -> String {
+    let named = argument.get_value_names().and_then(|names| names.first()).map_or("", |name| name.as_str());
+    let possible = argument.get_possible_values();
+    match (possible.first(), named, argument.get_id().as_str()) {
+        (Some(value), ..) => value.get_name().to_owned(),
+        (None, "NAME", _) => "database.password".to_owned(),
+        (None, "REVISION", _) => "HEAD".to_owned(),
+        (None, "NUMBER" | "SECONDS", _) => "1".to_owned(),
+        (None, "DIALECT", _) => "sh".to_owned(),
+        // One that exists would take the place of the test.
+        (None, "COMMAND", _) => "/nonexistent/program".to_owned(),
+        (None, ..) => "input.json".to_owned(),
+    }
+}
+
+/// Ways to call a command: as its author meant it; with each argument that takes a value having the marker for one,
+/// but for files and programs, whose names are told; and with the marker where nothing is expected.
+fn calls(path: &[String], command: &clap::Command) -> Vec<Vec<String>> {
+    let told = ["FILE", "FOLDER", "COMMAND", "BASE", "OURS", "THEIRS", "PATH"];
+    let required: Vec<&clap::Arg> = command.get_arguments().filter(|arg| arg.is_required_set()).collect();
+    let call = |wrong: Option<&clap::Arg>| {
+        let mut words = path.to_vec();
+        let optional = wrong.filter(|wrong| !wrong.is_required_set());
+        for argument in required.iter().copied().chain(optional) {
+            words.extend(argument.get_long().map(|long| format!("--{long}")));
+            let is_wrong = wrong.is_some_and(|wrong| wrong.get_id() == argument.get_id());
+            words.push(if is_wrong { MARKER.to_owned() } else { usual(argument) });
+        }
+        words
+    };
+    let mut calls = vec![call(None)];
+    for argument in command.get_arguments() {
+        let named =
+            argument.get_value_names().and_then(|names| names.first()).map(|name| name.to_uppercase());
+        if argument.get_action().takes_values() && !told.contains(&named.unwrap_or_default().as_str()) {
+            calls.push(call(Some(argument)));
+        } else if let Some(long) = argument.get_long().filter(|_| !argument.get_action().takes_values()) {
+            calls.push([call(None), vec![format!("--{long}={MARKER}")]].concat());
+        }
+    }
+    calls.push([path, &[format!("--{MARKER}")]].concat());
+    if !command
+        .get_arguments()
+        .any(|argument| told.contains(&argument.get_id().as_str().to_uppercase().as_str()))
+    {
+        let surplus = vec![MARKER.to_owned(); command.get_positionals().count() + 1];
+        calls.push([path, surplus.as_slice()].concat());
+    }
+    calls
+}
+
+fn secrets(password: &str) -> String {
+    format!("[secrets]\n[secrets.database]\npassword = {password}\nport = \"{MARKER}\"\n")
+}
+
+fn write_identity(world: &World, text: &str) {
+    std::fs::write(world.home().join(".config/luca-secrets/identity.txt"), text).unwrap();
+}
+
+/// Makes something wrong that has the marker in it.
+type Damage = fn(&World);
+
+const DAMAGES: &[(&str, Damage)] = &[
+    ("a value against the schema", |world| store_with(world, &secrets(&format!("\"{MARKER}\"")))),
+    ("a value without quotes", |world| store_with(world, &secrets(MARKER))),
+    ("a quote that is not closed", |world| store_with(world, &secrets(&format!("\"{MARKER}")))),
+    ("a name that is none", |world| {
+        store_with(world, &format!("[secrets.{MARKER}]\n\"{MARKER} x\" = \"{MARKER}\"\n"));
+    }),
+    ("a store that is not encrypted", |world| {
+        world.write("secrets.enc", format!("{}{}", header(), secrets(MARKER)));
+    }),
+    ("a store that git has marked", |world| world.write("secrets.enc", format!("<<<<<<< ours\n{MARKER}\n"))),
+    ("an identity that is none", |world| write_identity(world, &format!("{MARKER}\n"))),
+    ("an identity beside a value", |world| write_identity(world, &format!("{IDENTITY}\nx={MARKER}"))),
+];
+
+#[test]
+fn no_command_of_the_whole_tree_quotes_a_wrong_input() {
+    let commands = commands();
+    assert!(commands.len() >= 20 && commands.iter().any(|(path, _)| *path == ["git", "textconv"]));
+    let may_show = |path: &[String]| ["get", "export", "render"].contains(&path[0].as_str());
+    let mut shown = 0;
+    for (name, damage) in DAMAGES {
+        let world = world();
+        for (path, command) in &commands {
+            for call in calls(path, command) {
+                let call: Vec<&str> = call.iter().map(String::as_str).collect();
+                world.write("input.json", format!("{{\"database\": {{\"password\": \"{MARKER}\"\n{MARKER}"));
+                damage(&world);
+                let run = world.run(&call).stdin(format!("{MARKER}\n\0{MARKER}"));
+                let done = run.env("LUCA_SECRETS_EDITOR", "false").done();
+                assert!(!done.stderr.contains(MARKER), "{name}: {call:?}: {}", done.stderr);
+                if done.stdout.contains(MARKER) {
+                    assert!(done.code == 0 && may_show(path), "{name}: {call:?}: {}", done.stdout);
+                    shown += 1;
+                }
+            }
+        }
+    }
+    // The marker is where it should be: what is allowed to show it does.
+    assert!(shown > 0);
 }

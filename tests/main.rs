@@ -18,6 +18,7 @@ mod document;
 mod durability;
 mod faults;
 mod leaks;
+mod memory;
 mod privileged;
 mod commands;
 mod git;

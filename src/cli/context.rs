@@ -7,7 +7,9 @@ use crate::name::SecretName;
 use crate::schema::{self, History, LoadError, Schema};
 use crate::secret::{SecretText, SecretValue, is_worth_hiding};
 use crate::store::{Author, Prompt, Unlocked};
-use crate::sys::{Clock, Disk, Environment, Random, Terminal, Variable, describe, host_name};
+use crate::sys::{
+    self, Clock, Disk, Environment, Random, Terminal, Variable, describe, host_name, read_wiped,
+};
 
 use super::failure::Failure;
 use super::settings::Settings;
@@ -71,24 +73,20 @@ impl Context {
 
     /// All of standard input, wiped when dropped.
     pub(super) fn read_stdin(&mut self) -> Result<SecretText, Failure> {
-        let mut text = SecretText::default();
-        let mut bytes = zeroize::Zeroizing::new(Vec::with_capacity(64 * 1024));
         let fail = |error| Failure::new(format_args!("standard input: {}", describe(&error)));
-        (&mut self.stdin).take(INPUT_LIMIT + 1).read_to_end(&mut bytes).map_err(fail)?;
+        let mut bytes = read_wiped(&mut self.stdin, INPUT_LIMIT + 1).map_err(fail)?;
         if bytes.len() as u64 > INPUT_LIMIT {
             return Err(Failure::new("standard input: larger than the limit of 16 MiB"));
         }
-        let plain =
-            std::str::from_utf8(&bytes).map_err(|_| Failure::new("standard input: not UTF-8 text"))?;
-        text.push_str(plain);
-        Ok(text)
+        SecretText::from_utf8(std::mem::take(&mut *bytes))
+            .map_err(|_| Failure::new("standard input: not UTF-8 text"))
     }
 
     /// A file with values in it.
     pub(super) fn read_file(&self, path: &Path) -> Result<SecretText, Failure> {
         let path = self.settings.folder.join(path);
-        let bytes = self.disk.read(&path, INPUT_LIMIT)?;
-        SecretText::from_utf8(bytes.to_vec()).map_err(|_| {
+        let mut bytes = self.disk.read(&path, INPUT_LIMIT)?;
+        SecretText::from_utf8(std::mem::take(&mut *bytes)).map_err(|_| {
             Failure::new(format_args!("{}: not UTF-8 text", path.display()))
                 .hint("a secret is text; turn bytes into text first, for example with base64")
         })
@@ -98,6 +96,13 @@ impl Context {
     pub(super) fn explain(&mut self, message: &str) {
         if self.settings.verbose {
             self.ui.say(message);
+        }
+    }
+
+    /// Says under `--verbose` what of this process's memory others may get to see. Last, since all is read by then.
+    pub(super) fn explain_memory(&mut self) {
+        if let Some(shortcoming) = sys::shortcoming() {
+            self.explain(&shortcoming);
         }
     }
 

@@ -72,6 +72,7 @@ fn run_parsed(arguments: Arguments, system: System) -> u8 {
         stdout_is_terminal: system.stdout_is_terminal,
     };
     let outcome = dispatch(arguments.command, &mut context).and_then(|()| context.ui.flush());
+    context.explain_memory();
     match outcome {
         Ok(()) => 0,
         Err(failure) => report(&failure, &mut context.ui),

@@ -70,8 +70,8 @@ impl Ui {
 
     /// Writes a report as JSON to standard output.
     pub(super) fn json(&mut self, report: &impl serde::Serialize) -> Result<(), Failure> {
-        let text = serde_json::to_string_pretty(report).map_err(io::Error::from)?;
-        self.data(&text)?;
+        // Straight into the stream, which wipes its buffer: reports can hold values.
+        serde_json::to_writer_pretty(&mut self.stdout, report).map_err(io::Error::from)?;
         self.data("\n")
     }
 

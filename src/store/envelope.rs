@@ -9,6 +9,7 @@ use age::armor::{ArmoredReader, ArmoredWriter, Format};
 use zeroize::Zeroize;
 
 use crate::secret::SecretText;
+use crate::sys::{keep_in_memory, locked_buffer};
 
 use super::armor;
 use super::identity::{Identity, Keys, WORK};
@@ -78,7 +79,7 @@ pub(super) fn open(sealed: &[u8], identities: &[Identity]) -> Result<SecretText,
     let mut first_problem = None;
     for identity in ordered {
         let opened = match &binary {
-            Some(binary) => decrypt(binary.as_slice(), sealed.len(), identity),
+            Some(binary) => decrypt(binary.as_slice(), binary.len(), identity),
             None => decrypt(ArmoredReader::new(sealed), sealed.len(), identity),
         };
         match opened {
@@ -102,7 +103,7 @@ fn decrypt(input: impl BufRead, longest: usize, identity: &Identity) -> Result<S
     let mut reader =
         decryptor.decrypt(std::iter::once(identity.as_age())).map_err(|error| header_error(&error))?;
     // Plain text is never longer than the file, so this never grows and leaves no copy behind.
-    let mut plain = Vec::with_capacity(longest + 64);
+    let mut plain = locked_buffer(longest + 64);
     if reader.read_to_end(&mut plain).is_err() {
         plain.zeroize();
         return Err(EnvelopeError::Damaged);
@@ -121,6 +122,7 @@ pub fn wants_passphrase(sealed: &[u8]) -> bool {
 
 /// Seals a text for the recipients, armored. A passphrase is that of the keys that opened the store.
 pub(super) fn seal(plain: &SecretText, recipients: &[&str], keys: &Keys) -> Result<Vec<u8>, EnvelopeError> {
+    keep_in_memory(plain.expose().as_bytes());
     let parsed: Vec<RecipientKey> = recipients
         .iter()
         .map(|key| RecipientKey::parse(key).map_err(EnvelopeError::BadRecipient))

@@ -12,6 +12,7 @@ use age_core::format::{FileKey, Stanza};
 use zeroize::Zeroizing;
 
 use crate::secret::SecretValue;
+use crate::sys::keep_in_memory;
 
 use super::prompt::{KeyProblem, Prompt, to_age};
 use super::recipient::is_plugin_name;
@@ -112,6 +113,7 @@ impl Identity {
     /// key; or such a file encrypted with a passphrase, which is asked for when it is needed. `name` is what to call
     /// the file in that question.
     pub fn parse_all(content: &[u8], name: &str, prompt: &Prompt) -> Result<Vec<Self>, IdentityError> {
+        keep_in_memory(content);
         if is_age_file(content) {
             return EncryptedFile::new(content, name, prompt).map(|file| vec![Self(Kind::File(file))]);
         }
@@ -129,6 +131,7 @@ impl Identity {
                 found.push(Self(identity_on_line(line, index + 1, comment.take(), prompt)?));
             }
         }
+        keep_in_memory(&found);
         if found.is_empty() { Err(IdentityError::Empty) } else { Ok(found) }
     }
 

@@ -279,8 +279,9 @@ impl Disk {
 }
 
 fn read_all(file: &mut File, length: u64, limit: u64) -> Result<PrivateBytes, FileProblem> {
-    // One byte of room more than needed, so that reading to the end never grows the buffer and leaves a copy.
-    let capacity = usize::try_from(length).unwrap_or(0) + 1;
+    // More room than needed, so that reading to the end neither grows the buffer nor tries its luck on the stack, and
+    // leaves no copy.
+    let capacity = usize::try_from(length).unwrap_or(0) + 64;
     let mut content = Vec::with_capacity(capacity);
     let outcome = file.take(limit + 1).read_to_end(&mut content);
     let too_large = content.len() as u64 > limit;

@@ -6,11 +6,13 @@ mod disk;
 mod env;
 mod keyring;
 mod lock;
+mod memory;
 mod process;
 mod random;
 mod runtime;
 mod stamp;
 mod replace;
+mod stdio;
 mod system;
 mod terminal;
 
@@ -21,11 +23,13 @@ pub use disk::{
 pub use env::{Environment, Variable};
 pub use keyring::{Keyring, KeyringError};
 pub use lock::{FolderLock, LockError};
+pub use memory::{keep_in_memory, locked_buffer, protect_process, shortcoming};
 pub use process::{
     Ending, Session, SessionEnd, Signals, capture, exec, output, own_process, own_program, process_exists,
 };
 pub use random::{OsRandom, Random};
 pub use runtime::block_on;
 pub use stamp::Stamp;
+pub use stdio::{StandardInput, StandardOutput, read_wiped};
 pub use system::{System, host_name};
 pub use terminal::{ControllingTerminal, NoTerminal, SharedTerminal, Terminal};

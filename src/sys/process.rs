@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 
+use super::memory::with_inherited_limits;
+
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
@@ -28,7 +30,9 @@ pub fn exec<'a>(
     arguments: &[OsString],
     environment: impl IntoIterator<Item = (&'a OsStr, &'a OsStr)>,
 ) -> io::Error {
-    Command::new(program).args(arguments).env_clear().envs(environment).exec()
+    let mut command = Command::new(program);
+    command.args(arguments).env_clear().envs(environment);
+    with_inherited_limits(|| command.exec())
 }
 
 /// Runs a program without input and gives what it printed if it succeeded.
@@ -37,14 +41,15 @@ pub fn output<'a>(
     arguments: &[&str],
     environment: impl IntoIterator<Item = (&'a OsStr, &'a OsStr)>,
 ) -> Option<String> {
-    let done = Command::new(program)
+    let mut command = Command::new(program);
+    command
         .args(arguments)
         .env_clear()
         .envs(environment)
         .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output()
-        .ok()?;
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    let done = with_inherited_limits(|| command.spawn()).ok()?.wait_with_output().ok()?;
     done.status.success().then(|| String::from_utf8_lossy(&done.stdout).trim_end().to_owned())
 }
 
@@ -55,14 +60,16 @@ pub fn capture<'a>(
     arguments: &[&str],
     environment: impl IntoIterator<Item = (&'a OsStr, &'a OsStr)>,
 ) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
-    let done = Command::new(program)
+    let mut command = Command::new(program);
+    command
         .args(arguments)
         .current_dir(folder)
         .env_clear()
         .envs(environment)
         .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output()?;
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    let done = with_inherited_limits(|| command.spawn())?.wait_with_output()?;
     let stdout = Zeroizing::new(done.stdout);
     Ok(done.status.success().then_some(stdout))
 }
@@ -172,7 +179,9 @@ impl<'s> Session<'s> {
             let settings = tcgetattr(&tty).ok()?;
             Some((tty, settings))
         });
-        let child = Command::new(program).args(arguments).env_clear().envs(environment).spawn()?;
+        let mut command = Command::new(program);
+        command.args(arguments).env_clear().envs(environment);
+        let child = with_inherited_limits(|| command.spawn())?;
         Ok(Self { child, signals, terminal })
     }
 

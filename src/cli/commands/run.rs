@@ -41,6 +41,7 @@ pub(crate) fn run(args: &RunArgs, context: &mut Context) -> Result<(), Failure> 
     drop(store);
     refuse_nul(&bundle)?;
     context.hide_in_runner_log(bundle.variables.iter().filter(|v| v.secret).map(|v| &v.value));
+    context.explain_memory();
     let mut variables: BTreeMap<&OsStr, &OsStr> = BTreeMap::new();
     if !args.pristine {
         variables.extend(context.env.for_children());
