@@ -10,6 +10,7 @@ use crate::store::{Author, Identity, Store, Unlocked};
 use crate::sys::{Clock, Disk, Environment, Random, Terminal, Variable, describe, host_name};
 
 use super::failure::{Failure, bad_identity};
+use super::pins::Carried;
 use super::settings::{IdentitySource, Settings};
 use super::ui::Ui;
 
@@ -31,6 +32,8 @@ pub(super) struct Context {
     pub(super) clock: Box<dyn Clock>,
     pub(super) random: Box<dyn Random>,
     pub(super) terminal: Box<dyn Terminal>,
+    /// The stores that the identity read last is for.
+    pub(super) carried: Carried,
     pub(super) stdin: Box<dyn Read>,
     pub(super) stdin_is_terminal: bool,
     pub(super) stdout_is_terminal: bool,
@@ -49,22 +52,28 @@ impl Context {
             let schema = schema::parse(&files).map_err(LoadError::Invalid)?;
             return Ok((schema, self.unlock()));
         }
+        let memory = self.memory();
         let identities = self.identities();
         let sealed = Store::at(self.settings.store.clone()).read(&self.disk);
-        std::thread::scope(|scope| {
+        let (schema, store) = std::thread::scope(|scope| {
             // The store goes to the thread and not the schema: the C library makes many small allocations, of which a
             // schema is made, cheap on the first thread only.
             let opening = scope.spawn(|| Ok(sealed?.open(identities?)?));
             let schema = schema::parse(&files);
             let store = opening.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            Ok((schema.map_err(LoadError::Invalid)?, store))
-        })
+            (schema, store)
+        });
+        let schema = schema.map_err(LoadError::Invalid)?;
+        Ok((schema, store.and_then(|store| self.recognized(memory, store))))
     }
 
     /// Opens the store.
     pub(super) fn unlock(&mut self) -> Result<Unlocked, Failure> {
+        // Before the store: what is remembered is never newer than what is read after it.
+        let memory = self.memory();
         let identities = self.identities()?;
-        Ok(Store::at(self.settings.store.clone()).unlock(&self.disk, identities)?)
+        let store = Store::at(self.settings.store.clone()).unlock(&self.disk, identities)?;
+        self.recognized(memory, store)
     }
 
     /// Who writes, and when.
@@ -79,7 +88,7 @@ impl Context {
         match self.settings.identity.clone() {
             Some(IdentitySource::Stdin) => {
                 let text = self.read_stdin()?;
-                Self::parse_identities("standard input", &text)
+                self.parse_identities("standard input", &text)
             }
             Some(IdentitySource::File(path)) => self.identity_file(&path, "--identity"),
             None => self.usual_identities(),
@@ -90,7 +99,7 @@ impl Context {
         if let Some(value) = self.env.get(Variable::Identity) {
             let name = Variable::Identity.name();
             let text = value.to_str().ok_or_else(|| Failure::new(format_args!("{name}: not UTF-8 text")))?;
-            return Self::parse_identities(name, &SecretText::new(text.to_owned()));
+            return self.parse_identities(name, &SecretText::new(text.to_owned()));
         }
         if let Some(path) = self.env.get(Variable::IdentityFile) {
             let path = self.settings.folder.join(path);
@@ -121,10 +130,11 @@ impl Context {
         let text = SecretText::from_utf8(bytes.to_vec())
             .map_err(|_| Failure::new(format_args!("{}: not UTF-8 text", path.display())))?;
         self.explain(&format!("identity from {source}: {}", path.display()));
-        Self::parse_identities(&path.display().to_string(), &text)
+        self.parse_identities(&path.display().to_string(), &text)
     }
 
-    fn parse_identities(source: &str, text: &SecretText) -> Result<Vec<Identity>, Failure> {
+    fn parse_identities(&mut self, source: &str, text: &SecretText) -> Result<Vec<Identity>, Failure> {
+        self.carried = Carried::read(source, text.expose())?;
         Identity::parse_all(text).map_err(|error| bad_identity(source, error))
     }
 

@@ -6,6 +6,8 @@ mod usage;
 mod settings;
 mod ui;
 mod context;
+mod checkout;
+mod pins;
 mod report;
 mod editing;
 mod commands;

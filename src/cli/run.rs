@@ -11,6 +11,7 @@ use super::commands::{
 };
 use super::context::Context;
 use super::failure::Failure;
+use super::pins::Carried;
 use super::settings::Settings;
 use super::ui::Ui;
 use super::usage::unquoted;
@@ -62,6 +63,7 @@ fn run_parsed(arguments: Arguments, system: System) -> u8 {
         clock: system.clock,
         random: system.random,
         terminal: system.terminal,
+        carried: Carried::default(),
         stdin: system.stdin,
         stdin_is_terminal: system.stdin_is_terminal,
         stdout_is_terminal: system.stdout_is_terminal,

@@ -34,6 +34,8 @@ pub(super) struct Settings {
     pub(super) schemas: PathBuf,
     /// The identity, if it was named.
     pub(super) identity: Option<IdentitySource>,
+    /// Whether a store that is refused may be accepted, and which one alone.
+    pub(super) accept_store: Option<Option<String>>,
     /// Whether a person may be asked.
     pub(super) interactive: bool,
     /// How long to wait for another writer.
@@ -67,6 +69,7 @@ impl Settings {
         });
         Self {
             interactive: !arguments.non_interactive && system.terminal.is_there(),
+            accept_store: arguments.accept_store.clone(),
             patience: Duration::from_secs(arguments.lock_timeout),
             verbose: arguments.verbose,
             root,

@@ -66,6 +66,8 @@ pub struct Committed {
     pub written: bool,
     /// Whether somebody else's changes were merged in.
     pub merged: bool,
+    /// What was written, if anything was.
+    pub document: Option<Document>,
 }
 
 /// Changes to an opened store.
@@ -186,6 +188,9 @@ impl Edit<'_> {
         if theirs.id() != self.store.document.id() {
             return Err(StoreError::Replaced(path.clone()));
         }
+        if theirs.generation() < self.store.document.generation() {
+            return Err(StoreError::WentBack(path.clone(), theirs.generation()));
+        }
         let ours = match merge(self.base(), &self.changes, theirs) {
             Merged::Clean(changes) => changes,
             Merged::Conflict(names) => return Err(StoreError::Conflict(names)),
@@ -197,10 +202,11 @@ impl Edit<'_> {
             settled: self.settled_in(theirs),
             written: false,
             merged: newer.is_some(),
+            document: None,
         };
         if region.expose() != theirs.secrets_text().expose() || !committed.settled.is_empty() {
             let text = next_text(theirs, &region, author, self.origin, &committed);
-            self.write(disk, theirs, text)?;
+            committed.document = Some(self.write(disk, theirs, text)?);
             committed.generation += 1;
             committed.written = true;
         }
@@ -222,7 +228,7 @@ impl Edit<'_> {
         text.map(|text| text.tidied()).map_err(StoreError::Text)
     }
 
-    fn write(&self, disk: &Disk, theirs: &Document, text: SecretText) -> Result<(), StoreError> {
+    fn write(&self, disk: &Disk, theirs: &Document, text: SecretText) -> Result<Document, StoreError> {
         let path = &self.store.path;
         // What cannot be read back must not replace what can.
         let next = Document::parse(text).map_err(StoreError::Text)?;
@@ -230,7 +236,8 @@ impl Edit<'_> {
         let sealed =
             envelope::seal(next.text(), &keys).map_err(|error| StoreError::Envelope(path.clone(), error))?;
         let mode = disk.permissions(path)?.mode & 0o777;
-        Ok(disk.replace(path, &sealed, mode)?)
+        disk.replace(path, &sealed, mode)?;
+        Ok(next)
     }
 
     fn base(&self) -> &Document {

@@ -15,6 +15,7 @@ use super::envelope;
 use super::error::StoreError;
 use super::identity::Identity;
 use super::parts::{Header, Recipient};
+use super::pin::StorePrint;
 use super::splice::{Changes, apply, differences};
 use super::state::open;
 
@@ -32,6 +33,8 @@ pub struct Sides<'a> {
 pub struct Joined {
     /// The new store.
     pub sealed: Vec<u8>,
+    /// Which store it is.
+    pub print: StorePrint,
     /// Its generation.
     pub generation: u64,
     /// The secrets that both sides changed, each in its own way: ours stands, theirs is kept beside it.
@@ -102,6 +105,7 @@ pub fn join(
         envelope::seal(next.text(), &keys).map_err(|error| StoreError::Envelope(path.to_owned(), error))?;
     Ok(Joined {
         sealed,
+        print: ours.print(),
         generation: header.generation,
         conflicts: outcome.conflicts.into_keys().collect(),
         readers: readers(ours.recipients(), &recipients),

@@ -8,7 +8,7 @@ use crate::cli::args::DryRunArg;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::secret::SecretText;
-use crate::store::{Identity, Recipient, Store};
+use crate::store::{Identity, Pinning, Recipient, Store, StoreId, StorePrint};
 use crate::sys::Variable;
 
 /// The schema that a new project starts with.
@@ -48,15 +48,20 @@ pub(crate) fn run(args: &InitArgs, context: &mut Context) -> Result<(), Failure>
         context.ui.say(&format!("the store {} would be made", store.display()));
         return Ok(());
     }
-    let recipient =
-        if reuse_identity { existing_identity(context)? } else { new_identity(context, &identity_path)? };
+    let id = Store::new_id(context.random.as_mut())?;
+    let print = id.print();
+    let recipient = if reuse_identity {
+        existing_identity(context, (!is_in_env).then_some(&*identity_path), print)?
+    } else {
+        new_identity(context, &identity_path, print)?
+    };
     if !keep_schema {
         context.disk.create_private_folder(&schemas)?;
         let path = schemas.join("secrets.toml");
         context.disk.create_new(&path, STARTER_SCHEMA.as_bytes(), 0o644)?;
         context.ui.ok(&format!("made the starter schema {}", path.display()));
     }
-    make_store(args, context, recipient)?;
+    make_store(args, context, recipient, id)?;
     context.ui.ok(&format!("made the store {}", store.display()));
     context.ui.hint(&format!("back up {identity_place}: without it nobody can open the store"));
     context
@@ -83,13 +88,37 @@ fn identity_path(context: &Context) -> Result<PathBuf, Failure> {
     }
 }
 
-fn existing_identity(context: &mut Context) -> Result<String, Failure> {
+fn existing_identity(
+    context: &mut Context,
+    path: Option<&Path>,
+    print: StorePrint,
+) -> Result<String, Failure> {
     let identities = context.identities()?;
     context.ui.ok("using the identity that is there already");
+    if !context.carried.is_empty() {
+        add_store(context, path, print)?;
+    }
     identities.first().map(Identity::recipient).ok_or_else(|| Failure::new("there is no identity"))
 }
 
-fn new_identity(context: &mut Context, path: &Path) -> Result<String, Failure> {
+/// Adds the store to those that the identity names already; one that names none opens any store.
+fn add_store(context: &mut Context, path: Option<&Path>, print: StorePrint) -> Result<(), Failure> {
+    let Some(path) = path else {
+        context.ui.hint(&format!("add this line to where the identity is kept: {}", print.comment()));
+        return Ok(());
+    };
+    let text = context.read_file(path)?;
+    let mut new = SecretText::with_capacity(text.len() + 128);
+    new.push_str(&print.comment());
+    new.push('\n');
+    new.push_str(text.expose());
+    let mode = context.disk.permissions(path)?.mode & 0o777;
+    context.disk.replace(path, new.expose().as_bytes(), mode)?;
+    context.ui.ok(&format!("added the store to {}", path.display()));
+    Ok(())
+}
+
+fn new_identity(context: &mut Context, path: &Path, print: StorePrint) -> Result<String, Failure> {
     let identity = Identity::generate();
     let recipient = identity.recipient();
     let secret = identity.to_secret();
@@ -98,7 +127,7 @@ fn new_identity(context: &mut Context, path: &Path) -> Result<String, Failure> {
         "# An identity of luca-secrets, made {}. Keep it to yourself.\n",
         context.clock.now()
     ));
-    text.push_str(&format!("# recipient: {recipient}\n"));
+    text.push_str(&format!("# recipient: {recipient}\n{}\n", print.comment()));
     text.push_str(secret.expose());
     text.push('\n');
     if let Some(folder) = path.parent() {
@@ -110,10 +139,12 @@ fn new_identity(context: &mut Context, path: &Path) -> Result<String, Failure> {
     Ok(recipient)
 }
 
-fn make_store(args: &InitArgs, context: &mut Context, key: String) -> Result<(), Failure> {
+fn make_store(args: &InitArgs, context: &mut Context, key: String, id: StoreId) -> Result<(), Failure> {
     let author = context.author();
     let name = args.name.clone().unwrap_or_else(|| author.name.clone());
     let recipient = Recipient { name, key, since: author.now };
     let store = Store::at(context.settings.store.clone());
-    Ok(store.create(&context.disk, context.random.as_mut(), &author, recipient)?)
+    let document = store.create(&context.disk, id, &author, recipient)?;
+    context.remember(&document, Pinning::Accepted);
+    Ok(())
 }
