@@ -40,5 +40,5 @@ fn git_folder(disk: &Disk, top: &Path) -> Option<PathBuf> {
 
 fn line(disk: &Disk, file: &Path) -> Option<String> {
     let bytes = disk.read(file, LIMIT).ok()?;
-    std::str::from_utf8(&bytes).ok().map(|text| text.trim_end().to_owned())
+    std::str::from_utf8(&bytes).ok()?.lines().next().map(str::to_owned)
 }

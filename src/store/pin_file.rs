@@ -217,3 +217,31 @@ fn text_of(pin: &Pin) -> SecretText {
     text.push_str(END);
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pin_reads_back_as_it_was_written() {
+        let sighting = |generation, by: &str| Sighting {
+            generation,
+            written: "2026-11-23T12:00:00Z".parse().unwrap(),
+            by: by.to_owned(),
+            secrets: 3,
+        };
+        let mut pin = Pin::new("/a 'b' \"c\"\\\n/ü".to_owned(), StorePrint::of("x"), "00ff".to_owned());
+        for names in [vec![], vec!["0123456789abcdef".to_owned(), "f".to_owned()]] {
+            pin.names = names;
+            for branch in ["", "refs/heads/main", "refs/heads/o'\"]x"] {
+                pin.sightings.insert(branch.to_owned(), sighting(branch.len() as u64, "y\u{1b}\n[names]\n'''"));
+                let text = text_of(&pin);
+                assert!(pin_in(text.expose()).as_ref() == Some(&pin), "{}", text.expose());
+                // Wherever it is cut off, it is seen to be damaged.
+                for end in (0..text.len()).filter(|end| text.expose().is_char_boundary(*end)) {
+                    assert!(pin_in(&text.expose()[..end]).is_none(), "{end}");
+                }
+            }
+        }
+    }
+}
