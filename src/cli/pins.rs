@@ -176,8 +176,10 @@ impl Context {
         match &self.settings.accept_store {
             Some(Some(wanted)) if *wanted != print.to_string() => {
                 let path = self.settings.store.display();
-                Err(Failure::new(format_args!("{path}: its fingerprint is {print}, another than --accept-store says"))
-                    .kind(Kind::Held))
+                Err(Failure::new(format_args!(
+                    "{path}: its fingerprint is {print}, another than --accept-store says"
+                ))
+                .kind(Kind::Held))
             }
             _ => Ok(()),
         }
@@ -195,11 +197,11 @@ impl Context {
         let print = document.print();
         if self.settings.accept_store == Some(None) {
             if !self.settings.interactive {
-                return Err(Failure::new("a person would have to accept the store, and nobody is there to ask")
-                    .kind(Kind::Held)
-                    .hint(format_args!(
-                        "to accept this one store without being asked: --accept-store={print}"
-                    )));
+                return Err(Failure::new(
+                    "a person would have to accept the store, and nobody is there to ask",
+                )
+                .kind(Kind::Held)
+                .hint(format_args!("to accept this one store without being asked: --accept-store={print}")));
             }
             if !self.confirm("accept the store as it is here?")? {
                 return Err(Failure::new("the store was not accepted").kind(Kind::Held));
@@ -223,9 +225,9 @@ impl Context {
             Refusal::Replaced { known_at: None } => Failure::new(format_args!(
                 "{path}: forged or made anew: not the store that was known here, whose id only its readers know"
             )),
-            Refusal::NotCarried => {
-                Failure::new(format_args!("{path}: forged or another: not the store that the identity is for"))
-            }
+            Refusal::NotCarried => Failure::new(format_args!(
+                "{path}: forged or another: not the store that the identity is for"
+            )),
             Refusal::Older(known) => Failure::new(format_args!(
                 "{path}: older: generation {}, and generation {} was seen here{}",
                 document.generation(),

@@ -61,7 +61,9 @@ impl fmt::Display for PinError {
         match self {
             Self::File(error) => error.fmt(f),
             Self::Lock(error) => error.fmt(f),
-            Self::Damaged(path) => write!(f, "{}: damaged, so the store cannot be recognized", path.display()),
+            Self::Damaged(path) => {
+                write!(f, "{}: damaged, so the store cannot be recognized", path.display())
+            }
             Self::Replaced(path) => write!(f, "{}: replaced by a different store meanwhile", path.display()),
         }
     }
@@ -198,7 +200,9 @@ fn pin_in(text: &str) -> Option<Pin> {
 
 fn text_of(pin: &Pin) -> SecretText {
     let mut text = SecretText::with_capacity(1024 + 17 * pin.names.len());
-    text.push_str("# What luca-secrets remembers of a store that it has opened. There is no secret in it.\npath = ");
+    text.push_str(
+        "# What luca-secrets remembers of a store that it has opened. There is no secret in it.\npath = ",
+    );
     push_toml_string(&mut text, &pin.path);
     let (print, deliberate, key) = (pin.print, pin.deliberate, &pin.key);
     text.push_str(&format!("\nstore = \"{print}\"\ndeliberate = {deliberate}\nkey = \"{key}\"\n\n[seen]\n"));
@@ -234,7 +238,8 @@ mod tests {
         for names in [vec![], vec!["0123456789abcdef".to_owned(), "f".to_owned()]] {
             pin.names = names;
             for branch in ["", "refs/heads/main", "refs/heads/o'\"]x"] {
-                pin.sightings.insert(branch.to_owned(), sighting(branch.len() as u64, "y\u{1b}\n[names]\n'''"));
+                pin.sightings
+                    .insert(branch.to_owned(), sighting(branch.len() as u64, "y\u{1b}\n[names]\n'''"));
                 let text = text_of(&pin);
                 assert!(pin_in(text.expose()).as_ref() == Some(&pin), "{}", text.expose());
                 // Wherever it is cut off, it is seen to be damaged.

@@ -23,7 +23,8 @@ fn branch() -> Checkout {
 /// A pin of the store `one` that saw these generations.
 fn pin(path: &str, seen: &[(&Checkout, u64)]) -> Pin {
     let mut pin = Pin::new(path.to_owned(), StorePrint::of("one"), "key".to_owned());
-    seen.iter().for_each(|(checkout, generation)| pin.note(checkout, &document("one", *generation, &[]), false));
+    seen.iter()
+        .for_each(|(checkout, generation)| pin.note(checkout, &document("one", *generation, &[]), false));
     pin
 }
 
@@ -41,7 +42,8 @@ fn a_print_is_no_id_and_reads_back() {
     // `printf 'luca-secrets store id v1\0000123456789abcdef' | sha256sum | cut -c-32`
     assert_eq!(print.to_string(), "dad86e473544b0634497364f3c9750fc");
     assert_eq!(StorePrint::parse(&print.to_string()), Some(print));
-    for text in ["", "0123", &format!("{print}0"), &print.to_string().replace(|c: char| c.is_numeric(), "g")] {
+    for text in ["", "0123", &format!("{print}0"), &print.to_string().replace(|c: char| c.is_numeric(), "g")]
+    {
         assert_eq!(StorePrint::parse(text), None, "{text}");
     }
 }
@@ -139,7 +141,11 @@ fn a_sighting_never_goes_back_unless_accepted() {
 fn names_are_told_apart_without_being_written() {
     let mut known = pin("/p", &[]);
     known.note(&main(), &document("one", 1, &["x", "y", "z"]), false);
-    assert!(known.names.iter().all(|digest| digest.len() == 16 && !digest.contains("x")), "{:?}", known.names);
+    assert!(
+        known.names.iter().all(|digest| digest.len() == 16 && !digest.contains("x")),
+        "{:?}",
+        known.names
+    );
     let apart = known.names_apart(&document("two", 1, &["evil", "y"]));
     let new = vec![SecretName::parse("a.evil").unwrap()];
     assert_eq!(apart, NamesApart { new, missing: 2, known: 3 });
