@@ -168,6 +168,10 @@ impl Pin {
         if !accepted && known.is_some_and(|known| known.generation > seen.generation) {
             return;
         }
+        // What was seen at no branch counts until a branch is seen again.
+        if matches!(checkout, Checkout::Branch(_)) {
+            self.sightings.remove(Checkout::Loose.lane());
+        }
         self.sightings.insert(checkout.lane().to_owned(), seen);
         self.names = digests(&self.key, document).map(|(digest, _)| digest).collect();
     }
@@ -261,16 +265,15 @@ pub fn judge(
     match (checkout, pin.sightings.get(checkout.lane())) {
         (Checkout::Moving, _) => Verdict::Same,
         (_, Some(known)) if seen == *known => Verdict::Same,
-        (_, Some(known)) if seen.generation < known.generation => {
+        (Checkout::Branch(_), Some(known)) if seen.generation < known.generation => {
             Verdict::Refused(Refusal::Older(known.clone()))
         }
-        (_, Some(_)) => Verdict::Note,
+        (Checkout::Branch(_), Some(_)) => Verdict::Note,
         (Checkout::Branch(_), None) => first_sight(&seen, std::slice::from_ref(pin)),
-        (Checkout::Loose, None) => match pin.newest() {
-            Some((_, known)) if seen.generation < known.generation => {
-                Verdict::Refused(Refusal::Older(known.clone()))
-            }
-            _ => Verdict::Note,
+        // At no branch the newest of all counts, unless this is where a branch is.
+        (Checkout::Loose, _) => match first_sight(&seen, std::slice::from_ref(pin)) {
+            Verdict::Behind(_, known) => Verdict::Refused(Refusal::Older(known)),
+            verdict => verdict,
         },
     }
 }

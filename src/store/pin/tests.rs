@@ -67,6 +67,7 @@ fn the_generation_counts_by_branch() {
         (7, branch(), Verdict::Same),
         (6, branch(), Verdict::Refused(Refusal::Older(sighting(7)))),
         // No branch is held to the newest of all.
+        (5, Checkout::Loose, Verdict::Note),
         (6, Checkout::Loose, Verdict::Refused(Refusal::Older(sighting(7)))),
         (7, Checkout::Loose, Verdict::Note),
         (1, Checkout::Moving, Verdict::Same),
@@ -133,6 +134,9 @@ fn a_sighting_never_goes_back_unless_accepted() {
     assert_eq!(known.sightings[MAIN], sighting(5));
     known.note(&main(), &document("one", 3, &[]), true);
     assert_eq!(known.sightings[MAIN], sighting(3));
+    known.note(&Checkout::Loose, &document("one", 2, &[]), false);
+    assert_eq!(known.sightings.len(), 2);
+    known.note(&main(), &document("one", 3, &[]), false);
     known.note(&Checkout::Moving, &document("one", 9, &[]), false);
     assert_eq!(known.sightings.len(), 1);
 }
