@@ -52,8 +52,9 @@ pub(super) struct GlobalArgs {
     #[arg(short, long, value_name = "FILE", global = true)]
     pub(super) identity: Option<PathBuf>,
     /// Accept a store that is refused as replaced or older, after showing what differs; with its FINGERPRINT, unasked
-    #[arg(long, value_name = "FINGERPRINT", num_args = 0..=1, require_equals = true, global = true)]
-    pub(super) accept_store: Option<Option<String>>,
+    #[arg(long, value_name = "FINGERPRINT", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "", global = true)]
+    pub(super) accept_store: Option<String>,
     /// Never ask; fail where a person would be asked
     #[arg(long, global = true)]
     pub(super) non_interactive: bool,

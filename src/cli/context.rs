@@ -64,7 +64,7 @@ impl Context {
             (schema, store)
         });
         let schema = schema.map_err(LoadError::Invalid)?;
-        Ok((schema, store.and_then(|store| self.recognized(memory, store))))
+        Ok((schema, store.and_then(|store| self.recognized(&memory, store))))
     }
 
     /// Opens the store.
@@ -73,7 +73,7 @@ impl Context {
         let memory = self.memory();
         let identities = self.identities()?;
         let store = Store::at(self.settings.store.clone()).unlock(&self.disk, identities)?;
-        self.recognized(memory, store)
+        self.recognized(&memory, store)
     }
 
     /// Who writes, and when.

@@ -19,6 +19,7 @@ use super::checkout::checkout;
 use super::context::Context;
 use super::failure::{Failure, Kind};
 use super::report::count;
+use super::settings::Acceptance;
 
 /// Bytes of the key of the names' digests.
 const KEY_BYTES: usize = 16;
@@ -76,21 +77,21 @@ impl Context {
     }
 
     /// The opened store, if it is the one that is known, or a person accepts it now.
-    pub(super) fn recognized(&mut self, memory: Memory, store: Unlocked) -> Result<Unlocked, Failure> {
+    pub(super) fn recognized(&mut self, memory: &Memory, store: Unlocked) -> Result<Unlocked, Failure> {
         let document = store.document();
         let verdict = memory.judge(document, &self.carried, &self.disk);
         let failure = match (&memory.pin, &verdict) {
             (Err(error), _) => damaged(error),
-            (Ok(_), Verdict::Refused(refusal)) => self.refused(&memory, refusal, document),
+            (Ok(_), Verdict::Refused(refusal)) => self.refused(memory, refusal, document),
             (Ok(_), _) => {
                 self.hold_to_named_print(document.print())?;
-                self.note(&memory, &verdict, document)?;
+                self.note(memory, &verdict, document)?;
                 return Ok(store);
             }
         };
-        match self.settings.accept_store.clone() {
-            None => Err(failure),
-            Some(_) => self.accept(&memory, &failure, document).map(|()| store),
+        match self.settings.acceptance {
+            Acceptance::Refuse => Err(failure),
+            _ => self.accept(memory, &failure, document).map(|()| store),
         }
     }
 
@@ -173,8 +174,8 @@ impl Context {
 
     /// With a fingerprint, `--accept-store` means that store and no other.
     fn hold_to_named_print(&self, print: StorePrint) -> Result<(), Failure> {
-        match &self.settings.accept_store {
-            Some(Some(wanted)) if *wanted != print.to_string() => {
+        match &self.settings.acceptance {
+            Acceptance::Only(wanted) if *wanted != print.to_string() => {
                 let path = self.settings.store.display();
                 Err(Failure::new(format_args!(
                     "{path}: its fingerprint is {print}, another than --accept-store says"
@@ -195,7 +196,7 @@ impl Context {
             self.ui.say(&line);
         }
         let print = document.print();
-        if self.settings.accept_store == Some(None) {
+        if self.settings.acceptance == Acceptance::Ask {
             if !self.settings.interactive {
                 return Err(Failure::new(
                     "a person would have to accept the store, and nobody is there to ask",

@@ -4,11 +4,12 @@ use crate::secret::SecretText;
 const MAIN: &str = "refs/heads/main";
 
 fn document(id: &str, generation: u64, names: &[&str]) -> Document {
-    let mut text = format!(
+    let secrets: Vec<String> = names.iter().map(|name| format!("{name} = \"v\"\n")).collect();
+    let text = format!(
         "[store]\nformat = 1\nid = \"{id}\"\ngeneration = {generation}\nwritten = 2026-11-23T12:00:00Z\n\
-         by = \"you\"\n[[recipients]]\nname = \"you\"\nkey = \"age1\"\nsince = 2026-11-23T12:00:00Z\n[secrets.a]\n"
+         by = \"you\"\n[[recipients]]\nname = \"you\"\nkey = \"age1\"\nsince = 2026-11-23T12:00:00Z\n[secrets.a]\n{}",
+        secrets.concat()
     );
-    names.iter().for_each(|name| text.push_str(&format!("{name} = \"v\"\n")));
     Document::parse(SecretText::new(text)).unwrap()
 }
 
@@ -23,8 +24,9 @@ fn branch() -> Checkout {
 /// A pin of the store `one` that saw these generations.
 fn pin(path: &str, seen: &[(&Checkout, u64)]) -> Pin {
     let mut pin = Pin::new(path.to_owned(), StorePrint::of("one"), "key".to_owned());
-    seen.iter()
-        .for_each(|(checkout, generation)| pin.note(checkout, &document("one", *generation, &[]), false));
+    for (checkout, generation) in seen {
+        pin.note(checkout, &document("one", *generation, &[]), false);
+    }
     pin
 }
 
@@ -146,7 +148,7 @@ fn names_are_told_apart_without_being_written() {
     let mut known = pin("/p", &[]);
     known.note(&main(), &document("one", 1, &["x", "y", "z"]), false);
     assert!(
-        known.names.iter().all(|digest| digest.len() == 16 && !digest.contains("x")),
+        known.names.iter().all(|digest| digest.len() == 16 && !digest.contains('x')),
         "{:?}",
         known.names
     );
