@@ -323,7 +323,7 @@ fn a_second_clone_may_lag_behind() {
     behind(
         world.run(&get),
         "5432",
-        "warn: third/secrets.enc: generation 3, and generation 4 was seen in secrets.enc on main\n",
+        "warn: third/secrets.enc: generation 3, and generation 4 was seen in clone/secrets.enc on main\n",
     );
     behind(world.run(&get), "5432", "");
 }

@@ -275,7 +275,9 @@ impl Scene {
         };
         let key = recipient().to_string();
         let first = Recipient { name: "tester".to_owned(), key, since: scene.author.now };
-        Store::at(scene.store.clone()).create(&scene.disk, Store::new_id(&mut OsRandom).unwrap(), &scene.author, first).unwrap();
+        Store::at(scene.store.clone())
+            .create(&scene.disk, Store::new_id(&mut OsRandom).unwrap(), &scene.author, first)
+            .unwrap();
         let opened = scene.open();
         scene.act(&opened, &Side::Text(base.clone()), "base").unwrap();
         scene

@@ -183,7 +183,11 @@ fn a_failure_at_any_effect_leaves_the_old_or_the_new() {
                 // What only tidies up may fail without a word: the next run does it. A store that could not be noted
                 // as known is noted by the next run.
                 let is_noted = !done.stderr.contains("no storage space; the store was not noted as known\n");
-                assert!((case.name == "edit" || !is_noted) && (case.is_new)(&export(&world)), "{} {at}", case.name);
+                assert!(
+                    (case.name == "edit" || !is_noted) && (case.is_new)(&export(&world)),
+                    "{} {at}",
+                    case.name
+                );
             } else {
                 assert_eq!(done.code, 1, "{} {at}", case.name);
                 let file = case.outputs.last().map_or("secrets.enc", |path| path.rsplit('/').next().unwrap());
@@ -343,7 +347,8 @@ fn what_replaces_the_store_is_on_the_disk_before_it_takes_its_place() {
     let of_store = operations.map(|operation| (operation, "secrets.enc".to_owned()));
     assert_eq!(gate.seen()[..operations.len()], of_store);
     // What is remembered of the store comes after it, and an older memory after a crash does no harm.
-    let pin: Vec<Operation> = gate.seen()[operations.len()..].iter().map(|(operation, _)| *operation).collect();
+    let pin: Vec<Operation> =
+        gate.seen()[operations.len()..].iter().map(|(operation, _)| *operation).collect();
     assert_eq!(pin, operations[..4]);
 }
 

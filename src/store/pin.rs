@@ -284,7 +284,8 @@ fn first_sight(seen: &Sighting, others: &[Pin]) -> Verdict {
         return Verdict::Note;
     }
     let newest = others.iter().filter_map(|other| Some((other, other.newest()?)));
-    match newest.max_by_key(|(_, (_, known))| known.generation) {
+    // Of two that saw the same, always the same one is named.
+    match newest.max_by_key(|(other, (_, known))| (known.generation, std::cmp::Reverse(&other.path))) {
         Some((other, (branch, known))) if known.generation > seen.generation => {
             let branch = branch.strip_prefix("refs/heads/").unwrap_or(branch);
             let place = if branch.is_empty() { String::new() } else { format!(" on {branch}") };
