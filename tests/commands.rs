@@ -36,11 +36,15 @@ fn init_makes_identity_schema_and_store_and_overwrites_nothing() {
         0,
         "",
         "ok: using the identity that is there already\n\
+         ok: added the store to [world]/home/.config/luca-secrets/identity.txt\n\
          ok: made the store secrets.enc\n\
          hint: back up [world]/home/.config/luca-secrets/identity.txt: without it nobody can open the store\n\
          hint: next: `luca-secrets edit` to put secrets in, `luca-secrets render` to write the env files\n",
     );
-    assert_eq!(std::fs::read(&identity).unwrap(), key);
+    let longer = std::fs::read(&identity).unwrap();
+    assert!(longer.starts_with(b"# luca-secrets store: ") && longer.ends_with(&key));
+    assert_eq!(longer.len(), key.len() + "# luca-secrets store: \n".len() + 32);
+    world.run(&["list"]).success();
 }
 
 #[test]

@@ -276,7 +276,7 @@ impl Scene {
         let key = recipient().to_string();
         let first = Recipient { name: "tester".to_owned(), key, since: scene.author.now };
         Store::at(scene.store.clone())
-            .create(&scene.disk, &mut OsRandom, &scene.author, first, &keys())
+            .create(&scene.disk, Store::new_id(&mut OsRandom).unwrap(), &scene.author, first, &keys())
             .unwrap();
         let opened = scene.open();
         scene.act(&opened, &Side::Text(base.clone()), "base").unwrap();

@@ -312,6 +312,7 @@ fn what_is_wrong_with_the_store_s_own_part_is_said() {
     }
     let bad_key = header.replace("key = \"age1", "key = \"ssh1");
     let world = World::new();
+    world.forget_stores();
     world.write("secrets.enc", seal(bad_key.as_bytes(), Format::AsciiArmor));
     let done = refused(&world, |world| world.run(&["set", "database.port"]).stdin("5432").done());
     assert_eq!(

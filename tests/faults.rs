@@ -16,8 +16,16 @@ use crate::harness::{Done, IDENTITY, World};
 /// A value that must never be seen in any output.
 pub const MARKER: &str = "m4rk3r-hunter2-Zq";
 
-/// All files and folders below a folder, with modes and contents.
+/// All files and folders below a folder, with modes and contents; but not what the machine remembers of stores, which
+/// any command may bring up to date.
 pub fn snapshot(folder: &Path) -> BTreeMap<PathBuf, (u32, Option<Vec<u8>>)> {
+    let mut found = whole_snapshot(folder);
+    found.retain(|path, _| !path.components().any(|part| part.as_os_str() == ".local"));
+    found
+}
+
+/// All files and folders below a folder, with modes and contents.
+pub fn whole_snapshot(folder: &Path) -> BTreeMap<PathBuf, (u32, Option<Vec<u8>>)> {
     let mut found = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -44,7 +52,7 @@ pub fn snapshot(folder: &Path) -> BTreeMap<PathBuf, (u32, Option<Vec<u8>>)> {
 /// Files that a writer left behind.
 pub fn leftovers(world: &World) -> Vec<PathBuf> {
     let is_leftover = |path: &PathBuf| path.to_string_lossy().ends_with(".tmp");
-    snapshot(world.root()).into_keys().filter(is_leftover).collect()
+    whole_snapshot(world.root()).into_keys().filter(is_leftover).collect()
 }
 
 /// Runs something that must fail, and holds it to changing nothing and quoting nothing.
@@ -92,8 +100,9 @@ pub fn header() -> String {
     )
 }
 
-/// Puts a document with this text after its header in place of the world's store.
+/// Puts a document with this text after its header in place of the world's store, which the machine forgets.
 pub fn store_with(world: &World, rest: &str) {
+    world.forget_stores();
     world.write("secrets.enc", seal(format!("{}{rest}", header()).as_bytes(), Format::AsciiArmor));
 }
 

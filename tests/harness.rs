@@ -168,6 +168,16 @@ impl World {
         std::fs::read(self.path("secrets.enc")).unwrap()
     }
 
+    /// The folder with what this machine remembers of stores.
+    pub fn pins(&self) -> PathBuf {
+        self.home().join(".local/state/luca-secrets/pins")
+    }
+
+    /// Makes this a machine that has never seen a store.
+    pub fn forget_stores(&self) {
+        let _ = std::fs::remove_dir_all(self.pins());
+    }
+
     /// The permissions of a file of the project.
     pub fn mode(&self, path: &str) -> u32 {
         std::fs::metadata(self.path(path)).unwrap().permissions().mode() & 0o7777

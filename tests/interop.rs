@@ -51,7 +51,12 @@ fn what_age_wrote_opens_here_and_counts_on() {
         let by_hand = "# by hand\n  \"port\"   =   '6543'  # not the usual one\n";
         let document = decrypted(&world).replace("port = \"5432\"\n", by_hand);
         encrypt(&world, &options, &document);
+        // The same id and generation with other content: not forged and not older.
         world.run(&["get", "database.port"]).gives(0, "6543", "");
+        let more = document.replace(by_hand, &format!("{by_hand}host = \"db.example.com\"\n"));
+        encrypt(&world, &options, &more);
+        world.run(&["get", "database.host"]).gives(0, "db.example.com", "");
+        encrypt(&world, &options, &document);
         world.run(&["set", "-q", "database.password"]).stdin("another battery").success();
         let document = decrypted(&world);
         assert!(document.contains(by_hand), "comments and spelling survive");
@@ -61,6 +66,19 @@ fn what_age_wrote_opens_here_and_counts_on() {
                 .unwrap()
                 .starts_with(b"-----BEGIN AGE ENCRYPTED FILE-----")
         );
+        // From there on, what was written by hand is older.
+        let by_hand = document.replace("generation = 4\n", "generation = 3\n");
+        encrypt(&world, &options, &by_hand);
+        let done = world.run(&["get", "database.port"]).done();
+        assert_eq!((done.code, done.stdout.as_str()), (4, ""));
+        let older = "error: secrets.enc: older: generation 3, and generation 4 was seen here\n";
+        assert!(done.stderr.starts_with(older), "{}", done.stderr);
+        // And with another id, whoever wrote it cannot have read the store.
+        let id = document.split("id = \"").nth(1).unwrap().split('"').next().unwrap();
+        encrypt(&world, &options, &document.replace(id, "0123456789abcdef"));
+        let done = world.run(&["get", "database.port"]).done();
+        assert_eq!((done.code, done.stdout.as_str()), (4, ""));
+        assert!(done.stderr.starts_with("error: secrets.enc: forged or made anew: "), "{}", done.stderr);
     }
 }
 

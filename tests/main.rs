@@ -11,6 +11,7 @@
 
 mod harness;
 mod architecture;
+mod authenticity;
 mod bad_input;
 mod concurrency;
 mod damaged_store;

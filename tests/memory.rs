@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 
 use luca_secrets::name::SecretName;
 use luca_secrets::secret::{SecretText, hex};
-use luca_secrets::store::{Identity, Store, Keys, Prompt};
+use luca_secrets::store::{Identity, Keys, Prompt, Store};
 use luca_secrets::sys::{Disk, OpenGate, OsRandom, Random};
 
 use crate::faults::snapshot;

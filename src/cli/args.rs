@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use super::commands::{
-    check, compare, completions, edit, export, generate, get, git, history, identity, import, init, list, manual,
-    merge, remove, render, rollback, run, set,
+    check, compare, completions, edit, export, generate, get, git, history, identity, import, init, list,
+    manual, merge, remove, render, rollback, run, set,
 };
 
 /// Keeps a project's secrets in one encrypted file, and renders from it the files that programs read.
@@ -51,6 +51,10 @@ pub(super) struct GlobalArgs {
     /// The file with the identity that opens the store, or - for standard input
     #[arg(short, long, value_name = "FILE", global = true)]
     pub(super) identity: Option<PathBuf>,
+    /// Accept a store that is refused as replaced or older, after showing what differs; with its FINGERPRINT, unasked
+    #[arg(long, value_name = "FINGERPRINT", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "", global = true)]
+    pub(super) accept_store: Option<String>,
     /// Never ask; fail where a person would be asked
     #[arg(long, global = true)]
     pub(super) non_interactive: bool,

@@ -1,5 +1,6 @@
 //! What a command is handed: the world, the settings, and the steps that most commands share.
 
+use std::cell::RefCell;
 use std::io::Read;
 use std::path::Path;
 
@@ -12,6 +13,7 @@ use crate::sys::{
 };
 
 use super::failure::Failure;
+use super::pins::Carried;
 use super::settings::Settings;
 use super::ui::Ui;
 
@@ -32,6 +34,8 @@ pub(super) struct Context {
     pub(super) terminal: Box<dyn Terminal>,
     /// The same person, for the passphrases of keys; nobody under `--non-interactive`.
     pub(super) prompt: Prompt,
+    /// The stores that the identity read last is for.
+    pub(super) carried: RefCell<Carried>,
     pub(super) stdin: Box<dyn Read>,
     pub(super) stdin_is_terminal: bool,
     pub(super) stdout_is_terminal: bool,
@@ -52,11 +56,13 @@ impl Context {
         }
         // The store goes to the thread and not the schema: the C library makes many small allocations, of which a
         // schema is made, cheap on the first thread only.
+        let memory = self.memory();
         let (schema, store) = match self.decrypt() {
             Ok(decrypted) => decrypted.read_beside(|| schema::parse(&files)),
             Err(failure) => return Ok((schema::parse(&files).map_err(LoadError::Invalid)?, Err(failure))),
         };
-        Ok((schema.map_err(LoadError::Invalid)?, store.map_err(Failure::from)))
+        let schema = schema.map_err(LoadError::Invalid)?;
+        Ok((schema, store.map_err(Failure::from).and_then(|store| self.recognized(&memory, store))))
     }
 
     /// How many earlier values of a secret to keep, where the schema is not needed for anything else: if it cannot be

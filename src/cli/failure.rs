@@ -164,7 +164,7 @@ impl From<StoreError> for Failure {
             StoreError::Conflict(_) => Self::new(error)
                 .kind(Kind::Changed)
                 .hint("nothing was written; look at the new values and do it again"),
-            StoreError::Replaced(_) => Self::new(error).kind(Kind::Changed),
+            StoreError::Replaced(_) | StoreError::WentBack(..) => Self::new(error).kind(Kind::Changed),
             StoreError::Unrelated(_) => Self::new(error).hint(
                 "keep one with `git checkout --ours secrets.enc` or `--theirs`, then make the other's changes again",
             ),

@@ -15,6 +15,7 @@ use crate::sys::Variable;
 use super::context::Context;
 use super::failure::{Failure, bad_identity};
 use super::keyring::Marker;
+use super::pins::Carried;
 use super::settings::IdentitySource;
 
 /// Largest identity file that is read, in bytes.
@@ -41,7 +42,10 @@ enum Found {
 impl Context {
     /// Opens the store.
     pub(super) fn unlock(&mut self) -> Result<Unlocked, Failure> {
-        Ok(self.decrypt()?.read()?)
+        // Before the store: what is remembered is never newer than what is read after it.
+        let memory = self.memory();
+        let store = self.decrypt()?.read()?;
+        self.recognized(&memory, store)
     }
 
     /// Opens the store as far as it takes its keys.
@@ -69,13 +73,18 @@ impl Context {
         if let Some(identities) = self.named_identities()? {
             return Ok(self.keys(identities));
         }
-        let mut all = Vec::new();
+        let (mut all, mut carried) = (Vec::new(), None::<Carried>);
         for place in Place::IN_ORDER {
             match self.look_in(place)? {
-                Found::Identities(identities, _) => all.extend(identities),
+                Found::Identities(identities, _) => {
+                    all.extend(identities);
+                    let here = self.carried.take();
+                    carried = Some(carried.map_or_else(|| here.clone(), |others| others.or(&here)));
+                }
                 Found::Nothing(reason) | Found::Unusable(reason) => self.explain(&reason),
             }
         }
+        self.carried.replace(carried.unwrap_or_default());
         if all.is_empty() { Err(self.no_identity()) } else { Ok(self.keys(all)) }
     }
 
@@ -209,13 +218,19 @@ impl Context {
                 Failure::new(message).hint(format_args!("keep it to yourself: chmod 600 {}", path.display()))
             );
         }
-        let name = path.display().to_string();
-        Identity::parse_all(&bytes, &name, &self.prompt).map_err(|error| bad_identity(&name, error))
+        self.read_identities(&path.display().to_string(), &bytes)
     }
 
     pub(super) fn identities_in(&self, source: &str, text: &SecretText) -> Result<Vec<Identity>, Failure> {
-        Identity::parse_all(text.expose().as_bytes(), source, &self.prompt)
-            .map_err(|error| bad_identity(source, error))
+        self.read_identities(source, text.expose().as_bytes())
+    }
+
+    /// The identities in a text, whose comments may name the stores that they are for.
+    fn read_identities(&self, source: &str, content: &[u8]) -> Result<Vec<Identity>, Failure> {
+        let carried =
+            std::str::from_utf8(content).map_or(Ok(Carried::default()), |text| Carried::read(source, text));
+        *self.carried.borrow_mut() = carried?;
+        Identity::parse_all(content, source, &self.prompt).map_err(|error| bad_identity(source, error))
     }
 
     fn no_identity(&self) -> Failure {

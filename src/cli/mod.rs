@@ -8,6 +8,8 @@ mod ui;
 mod context;
 mod keyring;
 mod identities;
+mod checkout;
+mod pins;
 mod report;
 mod editing;
 mod commands;

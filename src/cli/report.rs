@@ -1,7 +1,7 @@
 //! Sentences that several commands say.
 
 use crate::name::{SecretName, nearest};
-use crate::store::{Committed, Document, Edit};
+use crate::store::{Committed, Document, Edit, Pinning, StoreError};
 
 use super::context::Context;
 use super::failure::Failure;
@@ -28,9 +28,18 @@ pub(super) fn finish(edit: Edit<'_>, dry_run: bool, context: &mut Context) -> Re
         }
         return Ok(());
     }
-    let committed = edit.commit(&context.disk, &context.author(), context.settings.patience)?;
+    let committed = commit(edit, context)?;
     say_committed(context, &committed);
     Ok(())
+}
+
+/// Writes an edit, and remembers what was written.
+pub(super) fn commit(edit: Edit<'_>, context: &mut Context) -> Result<Committed, StoreError> {
+    let committed = edit.commit(&context.disk, &context.author(), context.settings.patience)?;
+    if let Some(document) = &committed.document {
+        context.remember(document, Pinning::Seen);
+    }
+    Ok(committed)
 }
 
 /// Says what a commit did.

@@ -3,15 +3,18 @@
 use std::ffi::OsString;
 
 use crate::store::Prompt;
+use std::cell::RefCell;
+
 use crate::sys::{NoTerminal, SharedTerminal, System, Variable};
 
 use super::args::{Arguments, Command, parse};
 use super::commands::{
-    check, compare, completions, edit, export, generate, get, git, history, identity, import, init, list, manual,
-    merge, remove, render, rollback, run as run_command, set,
+    check, compare, completions, edit, export, generate, get, git, history, identity, import, init, list,
+    manual, merge, remove, render, rollback, run as run_command, set,
 };
 use super::context::Context;
 use super::failure::Failure;
+use super::pins::Carried;
 use super::settings::Settings;
 use super::ui::Ui;
 use super::usage::unquoted;
@@ -67,6 +70,7 @@ fn run_parsed(arguments: Arguments, system: System) -> u8 {
         random: system.random,
         terminal: Box::new(terminal),
         prompt: Prompt::new(asked),
+        carried: RefCell::new(Carried::default()),
         stdin: system.stdin,
         stdin_is_terminal: system.stdin_is_terminal,
         stdout_is_terminal: system.stdout_is_terminal,

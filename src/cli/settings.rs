@@ -22,6 +22,17 @@ pub(super) enum IdentitySource {
     File(PathBuf),
 }
 
+/// What to do with a store that is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Acceptance {
+    /// Nothing: it stays refused.
+    Refuse,
+    /// A person is asked.
+    Ask,
+    /// It is accepted unasked if it has this fingerprint.
+    Only(String),
+}
+
 /// The resolved settings of one call.
 pub(super) struct Settings {
     /// The project's folder: where the store lies, or is to lie.
@@ -34,6 +45,8 @@ pub(super) struct Settings {
     pub(super) schemas: PathBuf,
     /// The identity, if it was named.
     pub(super) identity: Option<IdentitySource>,
+    /// What to do with a store that is refused.
+    pub(super) acceptance: Acceptance,
     /// Whether a person may be asked.
     pub(super) interactive: bool,
     /// How long to wait for another writer.
@@ -67,6 +80,11 @@ impl Settings {
         });
         Self {
             interactive: !arguments.non_interactive && system.terminal.is_there(),
+            acceptance: match arguments.accept_store.as_deref() {
+                None => Acceptance::Refuse,
+                Some("") => Acceptance::Ask,
+                Some(print) => Acceptance::Only(print.to_owned()),
+            },
             patience: Duration::from_secs(arguments.lock_timeout),
             verbose: arguments.verbose,
             root,

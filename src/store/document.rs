@@ -24,6 +24,7 @@ use super::entries::{Entry, entries, sort};
 use super::history;
 use super::outline::{DocumentError, Outline, Range};
 use super::parts::{FORMAT, Header, Recipient, header, recipients, regions};
+use super::pin::StorePrint;
 use super::strict::refuse_what_toml_refuses;
 use super::toml_text::{decode_scalar, push_toml_string};
 use super::version::{Version, versions};
@@ -124,6 +125,11 @@ impl Document {
     /// The store's random id, known only to readers.
     pub fn id(&self) -> &str {
         &self.header.id
+    }
+
+    /// The digest of its id, which may be known to everybody.
+    pub fn print(&self) -> StorePrint {
+        StorePrint::of(&self.header.id)
     }
 
     /// When it was written.

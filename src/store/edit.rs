@@ -69,6 +69,8 @@ pub struct Committed {
     pub written: bool,
     /// Whether somebody else's changes were merged in.
     pub merged: bool,
+    /// What was written, if anything was.
+    pub document: Option<Document>,
 }
 
 /// Changes to an opened store.
@@ -197,6 +199,9 @@ impl Edit<'_> {
         if theirs.id() != self.store.document.id() {
             return Err(StoreError::Replaced(path.clone()));
         }
+        if theirs.generation() < self.store.document.generation() {
+            return Err(StoreError::WentBack(path.clone(), theirs.generation()));
+        }
         let ours = match merge(self.base(), &self.changes, theirs) {
             Merged::Clean(changes) => changes,
             Merged::Conflict(names) => return Err(StoreError::Conflict(names)),
@@ -209,11 +214,12 @@ impl Edit<'_> {
             forgotten: self.forgotten.iter().filter(|name| theirs.has_history(name)).cloned().collect(),
             written: false,
             merged: newer.is_some(),
+            document: None,
         };
         let is_new = region.expose() != theirs.secrets_text().expose();
         if is_new || !committed.settled.is_empty() || !committed.forgotten.is_empty() {
             let text = self.next_text(theirs, &region, author, &committed);
-            self.write(disk, theirs, text)?;
+            committed.document = Some(self.write(disk, theirs, text)?);
             committed.generation += 1;
             committed.written = true;
         }
@@ -235,7 +241,7 @@ impl Edit<'_> {
         text.map(|text| text.tidied()).map_err(StoreError::Text)
     }
 
-    fn write(&self, disk: &Disk, theirs: &Document, text: SecretText) -> Result<(), StoreError> {
+    fn write(&self, disk: &Disk, theirs: &Document, text: SecretText) -> Result<Document, StoreError> {
         let path = &self.store.path;
         // What cannot be read back must not replace what can.
         let next = Document::parse(text).map_err(StoreError::Text)?;
@@ -243,7 +249,8 @@ impl Edit<'_> {
         let sealed = envelope::seal(next.text(), &keys, &self.store.keys)
             .map_err(|error| StoreError::Envelope(path.clone(), error))?;
         let mode = disk.permissions(path)?.mode & 0o777;
-        Ok(disk.replace(path, &sealed, mode)?)
+        disk.replace(path, &sealed, mode)?;
+        Ok(next)
     }
 
     /// The document one generation on.

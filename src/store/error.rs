@@ -26,6 +26,8 @@ pub enum StoreError {
     Conflict(Vec<SecretName>),
     /// The file was replaced by a different store meanwhile.
     Replaced(PathBuf),
+    /// The file was replaced by an older store meanwhile, of this generation.
+    WentBack(PathBuf, u64),
     /// Two stores were to be merged that were never one.
     Unrelated(PathBuf),
     /// Secrets were to be merged that are in conflict already.
@@ -47,6 +49,9 @@ impl fmt::Display for StoreError {
                 write!(f, "somebody else changed {} meanwhile, in another way", names.join(", "))
             }
             Self::Replaced(path) => write!(f, "{}: replaced by a different store meanwhile", path.display()),
+            Self::WentBack(path, generation) => {
+                write!(f, "{}: replaced by an older store meanwhile, generation {generation}", path.display())
+            }
             Self::Unrelated(path) => {
                 write!(f, "{}: the two sides are different stores, made one by one", path.display())
             }

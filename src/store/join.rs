@@ -16,6 +16,7 @@ use super::error::StoreError;
 use super::history;
 use super::identity::Keys;
 use super::parts::{Header, Recipient};
+use super::pin::StorePrint;
 use super::splice::{Changes, apply, differences};
 use super::state::open;
 
@@ -33,6 +34,8 @@ pub struct Sides<'a> {
 pub struct Joined {
     /// The new store.
     pub sealed: Vec<u8>,
+    /// Which store it is.
+    pub print: StorePrint,
     /// Its generation.
     pub generation: u64,
     /// The secrets that both sides changed, each in its own way: ours stands, theirs is kept beside it.
@@ -106,6 +109,7 @@ pub fn join(
         .map_err(|error| StoreError::Envelope(path.to_owned(), error))?;
     Ok(Joined {
         sealed,
+        print: ours.print(),
         generation: header.generation,
         conflicts: outcome.conflicts.into_keys().collect(),
         readers: readers(ours.recipients(), &recipients),

@@ -11,6 +11,7 @@ use super::envelope;
 use super::error::StoreError;
 use super::identity::Keys;
 use super::parts::{Header, Recipient};
+use super::pin::StorePrint;
 
 /// Largest store that is read, in bytes: far beyond any team's secrets, far below what would hurt a machine.
 pub const SIZE_LIMIT: u64 = 64 * 1024 * 1024;
@@ -45,23 +46,39 @@ impl Store {
         Ok(Sealed { path: self.path, bytes })
     }
 
+    /// The id of a store that is to be made.
+    pub fn new_id(random: &mut dyn Random) -> Result<StoreId, StoreError> {
+        let mut id = [0; ID_BYTES];
+        random.fill(&mut id).map_err(StoreError::Random)?;
+        Ok(StoreId(hex(&id)))
+    }
+
     /// Makes a new store without secrets for one first recipient. Never overwrites a file.
     pub fn create(
         &self,
         disk: &Disk,
-        random: &mut dyn Random,
+        id: StoreId,
         author: &Author,
         recipient: Recipient,
         keys: &Keys,
-    ) -> Result<(), StoreError> {
-        let mut id = [0; ID_BYTES];
-        random.fill(&mut id).map_err(StoreError::Random)?;
-        let header = Header { id: hex(&id), generation: 1, written: author.now, by: author.name.clone() };
+    ) -> Result<Document, StoreError> {
+        let header = Header { id: id.0, generation: 1, written: author.now, by: author.name.clone() };
         let recipients = [recipient];
         let text = Document::compose(&header, &recipients, "", std::iter::empty(), std::iter::empty());
         let sealed = envelope::seal(&text, &[&recipients[0].key], keys)
             .map_err(|error| StoreError::Envelope(self.path.clone(), error))?;
-        Ok(disk.create_new(&self.path, &sealed, 0o600)?)
+        disk.create_new(&self.path, &sealed, 0o600)?;
+        Document::parse(text).map_err(|error| StoreError::Document(self.path.clone(), error))
+    }
+}
+
+/// The id of a store, which nobody but its readers may know: not to be shown.
+pub struct StoreId(String);
+
+impl StoreId {
+    /// The digest of it, which may be known to everybody.
+    pub fn print(&self) -> StorePrint {
+        StorePrint::of(&self.0)
     }
 }
 

@@ -23,6 +23,8 @@ pub enum Variable {
     ConfigHome,
     /// The user's folder for state that outlives a run (XDG base directories).
     StateHome,
+    /// The folder for our own state, instead of the one below [`Self::StateHome`].
+    State,
     /// A private folder in memory (XDG base directories).
     RuntimeDir,
     /// Where programs are looked for.
@@ -73,6 +75,7 @@ impl Variable {
             Self::Home => "HOME",
             Self::ConfigHome => "XDG_CONFIG_HOME",
             Self::StateHome => "XDG_STATE_HOME",
+            Self::State => "LUCA_SECRETS_STATE",
             Self::RuntimeDir => "XDG_RUNTIME_DIR",
             Self::Path => "PATH",
             Self::GithubActions => "GITHUB_ACTIONS",
@@ -142,9 +145,10 @@ impl Environment {
         self.folder(Variable::ConfigHome, ".config")
     }
 
-    /// Where drafts are kept: `~/.local/state/luca-secrets`.
+    /// Where drafts and pins are kept: `LUCA_SECRETS_STATE`, or `~/.local/state/luca-secrets`.
     pub fn state_folder(&self) -> Option<PathBuf> {
-        self.folder(Variable::StateHome, ".local/state")
+        let own = self.get(Variable::State).map(PathBuf::from).filter(|path| path.is_absolute());
+        own.or_else(|| self.folder(Variable::StateHome, ".local/state"))
     }
 
     /// Where the user's SSH keys lie: `~/.ssh`.

@@ -33,6 +33,13 @@ impl Disk {
     /// Replaces a file's content, or makes the file: whoever looks sees the old content or the new, also after a
     /// crash or a full disk. A symlink at the path is refused.
     pub fn replace(&self, path: &Path, content: &[u8], mode: u32) -> Result<(), FileError> {
+        self.replace_soon(path, content, mode)?;
+        self.sync_folder(path)
+    }
+
+    /// The same for a file whose old content does no harm: a crash within the next seconds may bring it back, but never
+    /// half of the new.
+    pub fn replace_soon(&self, path: &Path, content: &[u8], mode: u32) -> Result<(), FileError> {
         if self.kind(path)?.is_some_and(|kind| kind != Kind::File) {
             let problem = if path.is_symlink() { FileProblem::Symlink } else { FileProblem::NotAFile };
             return Err(FileError::new(path, problem));
@@ -42,7 +49,7 @@ impl Disk {
         self.gate.pass(Operation::Rename, path).map_err(fail)?;
         fs::rename(&temporary.path, path).map_err(fail)?;
         temporary.is_in_place = true;
-        self.sync_folder(path)
+        Ok(())
     }
 
     /// Makes a file that must not exist yet; two makers at once cannot both succeed.

@@ -70,6 +70,8 @@ pub(crate) fn run(args: &CompareArgs, context: &mut Context) -> Result<(), Failu
     if from.id() != to.id() {
         return Err(Failure::new("these are different stores, made one by one"));
     }
+    // An earlier store is what was asked for; another one is not.
+    context.refuse_foreign(to.print())?;
     report(args, (&from, &to), context)
 }
 

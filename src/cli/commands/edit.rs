@@ -11,7 +11,7 @@ use crate::cli::editing::{
     Buffer, ConflictNotes, Leftover, Problem, Program, Scratch, line_of, line_starts, unreadable,
 };
 use crate::cli::failure::Failure;
-use crate::cli::report::{count, say_committed};
+use crate::cli::report::{self, count, say_committed};
 use crate::name::{SecretName, nearest};
 use crate::schema::{Schema, Severity, check_value};
 use crate::secret::SecretText;
@@ -293,7 +293,7 @@ impl Work<'_> {
         if let Err(failure) = self.confirm_loss(args, &edit, context) {
             return Err(self.keep(failure, text, scratch, context));
         }
-        match edit.commit(&context.disk, &context.author(), context.settings.patience) {
+        match report::commit(edit, context) {
             Ok(committed) => {
                 say_committed(context, &committed);
                 self.forget_draft(context)

@@ -10,7 +10,7 @@ use crate::cli::commands::bundles;
 use crate::cli::commands::set::refuse_violations;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::cli::report::{count, say_committed};
+use crate::cli::report::{self, count, say_committed};
 use crate::import::{self, Findings, Found, Source};
 use crate::render;
 use crate::schema::{Dialect, Schema, Severity, check_value};
@@ -202,7 +202,7 @@ fn commit(args: &ImportArgs, edit: Edit<'_>, context: &mut Context) -> Result<()
     if !args.yes.yes && !context.confirm(&question)? {
         return Err(Failure::new("nothing was imported"));
     }
-    let committed = edit.commit(&context.disk, &context.author(), context.settings.patience)?;
+    let committed = report::commit(edit, context)?;
     say_committed(context, &committed);
     Ok(())
 }

@@ -10,7 +10,7 @@ use crate::cli::failure::Failure;
 use crate::cli::identities::recipient_of;
 use crate::cli::keyring::Marker;
 use crate::secret::{SecretText, SecretValue};
-use crate::store::{Identity, NewKey, PASSPHRASE, Recipient, Store};
+use crate::store::{Identity, NewKey, PASSPHRASE, Pinning, Recipient, Store, StoreId, StorePrint};
 use crate::sys::{Keyring, Variable};
 
 /// The schema that a new project starts with.
@@ -70,16 +70,18 @@ pub(crate) fn run(args: &InitArgs, context: &mut Context) -> Result<(), Failure>
         context.ui.say(&format!("the store {} would be made", store.display()));
         return Ok(());
     }
-    let made = opener.make(context)?;
+    let id = Store::new_id(context.random.as_mut())?;
+    let made = opener.make(context, id.print())?;
     if !keep_schema {
         context.disk.create_private_folder(&schemas)?;
         let path = schemas.join("secrets.toml");
         context.disk.create_new(&path, STARTER_SCHEMA.as_bytes(), 0o644)?;
         context.ui.ok(&format!("made the starter schema {}", path.display()));
     }
-    make_store(args, context, made.recipient, made.keys)?;
+    let advice = made.advice.clone();
+    make_store(args, context, made, id)?;
     context.ui.ok(&format!("made the store {}", store.display()));
-    context.ui.hint(&made.advice);
+    context.ui.hint(&advice);
     context
         .ui
         .hint("next: `luca-secrets edit` to put secrets in, `luca-secrets render` to write the env files");
@@ -113,16 +115,20 @@ impl Opener {
         }
     }
 
-    fn make(self, context: &mut Context) -> Result<Made, Failure> {
+    /// The identity, made where there is none. It names the store that it is for, `print`.
+    fn make(self, context: &mut Context, print: StorePrint) -> Result<Made, Failure> {
         match self {
-            Self::Environment => identity_in_environment(context),
+            Self::Environment => identity_in_environment(context, print),
             Self::File(path, is_there) => {
-                let recipient =
-                    if is_there { existing_identity(context, &path)? } else { new_identity(context, &path)? };
+                let recipient = if is_there {
+                    existing_identity(context, &path, print)?
+                } else {
+                    new_identity(context, &path, print)?
+                };
                 let advice = format!("back up {}: without it nobody can open the store", path.display());
                 Ok(Made { recipient, keys: Vec::new(), advice })
             }
-            Self::Keyring(marker) => keyring_identity(context, marker.as_ref()),
+            Self::Keyring(marker) => keyring_identity(context, marker.as_ref(), print),
             Self::Passphrase => new_passphrase(context),
         }
     }
@@ -146,30 +152,57 @@ fn identity_path(context: &Context) -> Result<PathBuf, Failure> {
     }
 }
 
-fn existing_identity(context: &mut Context, path: &Path) -> Result<String, Failure> {
+fn existing_identity(context: &mut Context, path: &Path, print: StorePrint) -> Result<String, Failure> {
     let identities = context.identity_file(path)?;
     let recipient = recipient_of(&identities)?;
     context.ui.ok("using the identity that is there already");
+    add_store(context, Some(path), print)?;
     Ok(recipient)
 }
 
-fn identity_in_environment(context: &mut Context) -> Result<Made, Failure> {
+/// Adds the store to those that the identity names already; one that names none opens any store.
+fn add_store(context: &mut Context, path: Option<&Path>, print: StorePrint) -> Result<(), Failure> {
+    if context.carried.borrow().is_empty() {
+        return Ok(());
+    }
+    let Some(path) = path else {
+        context.ui.hint(&format!("add this line to where the identity is kept: {}", print.comment()));
+        return Ok(());
+    };
+    let text = context.read_file(path)?;
+    let mut new = SecretText::with_capacity(text.len() + 128);
+    new.push_str(&print.comment());
+    new.push('\n');
+    new.push_str(text.expose());
+    let mode = context.disk.permissions(path)?.mode & 0o777;
+    context.disk.replace(path, new.expose().as_bytes(), mode)?;
+    context.ui.ok(&format!("added the store to {}", path.display()));
+    Ok(())
+}
+
+fn identity_in_environment(context: &mut Context, print: StorePrint) -> Result<Made, Failure> {
     let recipient = recipient_of(&context.named_identities()?.unwrap_or_default())?;
     context.ui.ok("using the identity that is there already");
+    add_store(context, None, print)?;
     let advice = format!("back up {}: without it nobody can open the store", Variable::Identity.name());
     Ok(Made { recipient, keys: Vec::new(), advice })
 }
 
-fn keyring_identity(context: &mut Context, marker: Option<&Marker>) -> Result<Made, Failure> {
+fn keyring_identity(
+    context: &mut Context,
+    marker: Option<&Marker>,
+    print: StorePrint,
+) -> Result<Made, Failure> {
     let (recipient, keyring) = if let Some(&Marker { keyring, .. }) = marker {
         // Opened, not believed: the store must not be for an identity that is gone.
         let text = keyring.get(context.keyring_patience())?;
         let recipient = recipient_of(&context.identities_in(&keyring.to_string(), &text)?)?;
         context.ui.ok(&format!("using the identity of {recipient} in {keyring}"));
+        add_store(context, None, print)?;
         (recipient, keyring)
     } else {
         let NewKey { recipient, secret } = Identity::generate();
-        let text = identity_text(context, &recipient, &secret);
+        let text = identity_text(context, &recipient, &secret, print);
         // Never the kernel's: it forgets, and this is the only place.
         context.put_into_keyring(Keyring::SecretService, &text, &recipient)?;
         context.ui.ok(&format!("made the identity of {recipient} in {}", Keyring::SecretService));
@@ -207,21 +240,21 @@ fn new_passphrase(context: &mut Context) -> Result<Made, Failure> {
     })
 }
 
-fn identity_text(context: &Context, recipient: &str, secret: &SecretValue) -> SecretText {
+fn identity_text(context: &Context, recipient: &str, secret: &SecretValue, print: StorePrint) -> SecretText {
     let mut text = SecretText::with_capacity(512);
     text.push_str(&format!(
         "# An identity of luca-secrets, made {}. Keep it to yourself.\n",
         context.clock.now()
     ));
-    text.push_str(&format!("# recipient: {recipient}\n"));
+    text.push_str(&format!("# recipient: {recipient}\n{}\n", print.comment()));
     text.push_str(secret.expose());
     text.push('\n');
     text
 }
 
-fn new_identity(context: &mut Context, path: &Path) -> Result<String, Failure> {
+fn new_identity(context: &mut Context, path: &Path, print: StorePrint) -> Result<String, Failure> {
     let NewKey { recipient, secret } = Identity::generate();
-    let text = identity_text(context, &recipient, &secret);
+    let text = identity_text(context, &recipient, &secret, print);
     if let Some(folder) = path.parent() {
         context.disk.create_private_folder(folder)?;
         context.disk.refuse_shared_folder(folder)?;
@@ -231,16 +264,13 @@ fn new_identity(context: &mut Context, path: &Path) -> Result<String, Failure> {
     Ok(recipient)
 }
 
-fn make_store(
-    args: &InitArgs,
-    context: &mut Context,
-    key: String,
-    keys: Vec<Identity>,
-) -> Result<(), Failure> {
+fn make_store(args: &InitArgs, context: &mut Context, made: Made, id: StoreId) -> Result<(), Failure> {
     let author = context.author();
     let name = args.name.clone().unwrap_or_else(|| author.name.clone());
-    let recipient = Recipient { name, key, since: author.now };
+    let recipient = Recipient { name, key: made.recipient, since: author.now };
     let store = Store::at(context.settings.store.clone());
-    let keys = context.keys(keys);
-    Ok(store.create(&context.disk, context.random.as_mut(), &author, recipient, &keys)?)
+    let keys = context.keys(made.keys);
+    let document = store.create(&context.disk, id, &author, recipient, &keys)?;
+    context.remember(&document, Pinning::Accepted);
+    Ok(())
 }

@@ -9,7 +9,7 @@ use crate::cli::commands::git::repository::{Repository, is_unmerged};
 use crate::cli::commands::git::{in_conflict, say_joined};
 use crate::cli::context::{Context, secret_name};
 use crate::cli::failure::{Failure, Kind};
-use crate::cli::report::{count, say_committed};
+use crate::cli::report::{self, count, say_committed};
 use crate::name::SecretName;
 use crate::secret::{SecretValue, shape};
 use crate::store::{Document, Origin, Sides, join};
@@ -124,7 +124,7 @@ fn settle(args: &MergeArgs, context: &mut Context) -> Result<(), Failure> {
         }
     }
     let left = document.conflicts().count() - names.len();
-    let committed = edit.commit(&context.disk, &context.author(), context.settings.patience)?;
+    let committed = report::commit(edit, context)?;
     say_committed(context, &committed);
     say_next(left, context);
     Ok(())
@@ -169,6 +169,7 @@ fn from_index(context: &mut Context) -> Result<(), Failure> {
     let keys = context.keys_for(ours)?;
     let sides = Sides { base: base.as_ref().map(|base| base.as_slice()), ours, theirs };
     let joined = join(&path, &sides, &keys, &context.author(), context.history_kept())?;
+    context.refuse_foreign(joined.print)?;
     let _lock = FolderLock::acquire(&context.settings.root, context.settings.patience)?;
     let exists = context.disk.kind(&path)?.is_some();
     let mode = if exists { context.disk.permissions(&path)?.mode & 0o777 } else { 0o644 };

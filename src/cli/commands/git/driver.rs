@@ -29,7 +29,9 @@ pub(super) fn run(args: &DriverArgs, context: &mut Context) -> Result<(), Failur
     let mode = context.disk.permissions(&target)?.mode & 0o777;
     let sides = Sides { base: (!base.is_empty()).then_some(&*base), ours: &ours, theirs: &theirs };
     let joined = context.keys_for(&ours).and_then(|keys| {
-        join(&args.path, &sides, &keys, &context.author(), context.history_kept()).map_err(Failure::from)
+        let joined = join(&args.path, &sides, &keys, &context.author(), context.history_kept())?;
+        context.refuse_foreign(joined.print)?;
+        Ok(joined)
     });
     match joined {
         Ok(joined) => {

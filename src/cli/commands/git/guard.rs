@@ -84,6 +84,9 @@ fn staged_store(
     }
     let Ok(keys) = context.keys_for(&sealed) else { return Ok(()) };
     let Ok(document) = open(&context.settings.store, &sealed, &keys) else { return Ok(()) };
+    if let Err(failure) = context.refuse_foreign(document.print()) {
+        wrong.extend(failure.messages.first().cloned());
+    }
     for (name, _) in document.conflicts() {
         wrong.push(format!("{path}: {name} is in conflict; settle it with `luca-secrets merge`"));
     }

@@ -22,7 +22,12 @@ pub(super) fn run(args: &TextconvArgs, context: &mut Context) -> Result<(), Fail
     let sealed = context.disk.read(&path, SIZE_LIMIT)?;
     let opened = context.keys_for(&sealed).and_then(|keys| Ok(open(&path, &sealed, &keys)?));
     let text = match opened {
-        Ok(document) => shown(&document),
+        Ok(document) => {
+            // History may hold the store that was here before; whoever looks at it must see that.
+            let is_foreign = context.refuse_foreign(document.print()).is_err();
+            let warning = if is_foreign { "another store than the one accepted here\n" } else { "" };
+            format!("{warning}{}", shown(&document))
+        }
         // A failure would make `git diff` and `git log -p` stop, for whoever has no identity here.
         Err(failure) => {
             let digest = hex(&Sha256::digest(&*sealed));
