@@ -249,7 +249,8 @@ fn descendants(of: u32) -> Vec<u32> {
     let mut found = vec![of];
     let mut at = 0;
     while at < found.len() {
-        found.extend(parents.iter().filter(|(_, parent)| *parent == found[at]).map(|(id, _)| *id));
+        let of = found[at];
+        found.extend(parents.iter().filter(|(_, parent)| *parent == of).map(|(id, _)| *id));
         at += 1;
     }
     found.split_off(1)
