@@ -215,7 +215,7 @@ impl State<'_> {
             Some(ChannelMsg::ExtendedData { data, .. }) => self.stderr.push_tail(&data, ERROR_LIMIT),
             Some(ChannelMsg::ExitStatus { exit_status }) => *self.ending = Some(Ending::Code(exit_status)),
             Some(ChannelMsg::ExitSignal { signal_name, .. }) => {
-                *self.ending = Some(Ending::Signal(name(&signal_name)))
+                *self.ending = Some(Ending::Signal(name(&signal_name)));
             }
             Some(ChannelMsg::Failure) => return Err(Found::Problem(SshProblem::CommandRefused)),
             Some(_) => {}
