@@ -19,7 +19,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use crate::harness::sshd::{Sshd, free_port, keygen, patient, public_line, read_key, user};
 
 /// Longer than any command here takes on a busy machine.
-const LONG: Duration = Duration::from_secs(120);
+const LONG: Duration = Duration::from_mins(2);
 
 /// Long enough for a busy machine to have begun, short enough to wait for.
 const SHORT: Duration = Duration::from_millis(300);
@@ -121,24 +121,27 @@ fn a_command_that_is_killed_tells_the_signal() {
 
 #[test]
 #[ignore = "needs openssh-server; run tests/run"]
-fn a_command_that_takes_too_long_is_told_to_end() {
+fn a_command_that_takes_too_long_is_let_go_and_can_notice() {
     let server = Sshd::start();
     let mark = server.path("ended");
+    // OpenSSH passes on no signals to a login of root's, so what counts is that the output is gone.
     let command =
-        format!("trap 'echo > {}; exit' TERM; echo begun; while :; do sleep 0.05; done", mark.display());
+        format!("trap '' PIPE; while echo tick 2>&-; do sleep 0.05; done; echo > {}", mark.display());
     block_on(async {
         let connection = Connection::open(&server.destination()).await.unwrap();
-        let error = connection.run(&command, &text(""), Duration::from_secs(2)).await.err().unwrap();
-        let expected = format!("127.0.0.1:{}: no answer within 2s while running the command", server.port);
+        let error = connection.run(&command, &text(""), Duration::from_secs(1)).await.err().unwrap();
+        let expected = format!("127.0.0.1:{}: no answer within 1s while running the command", server.port);
         assert_eq!(error.to_string(), expected);
         // The connection itself is still good.
         assert_eq!(
             parts(&connection.run("echo still here", &text(""), LONG).await.unwrap()).1,
             "still here\n"
         );
-        while !mark.exists() {
+        let end = std::time::Instant::now() + LONG;
+        while !mark.exists() && std::time::Instant::now() < end {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
+        assert!(mark.exists(), "the command never noticed");
     });
 }
 
@@ -522,7 +525,7 @@ fn many_hosts_are_served_at_once_and_one_that_fails_stops_no_other() {
         match (number, output) {
             (3, Err(error)) => assert!(matches!(error.problem, SshProblem::HostKeyUnknown(_)), "{error}"),
             (5, Err(error)) => {
-                assert_eq!(error.to_string(), format!("{}: nobody listens at that port", to.label()))
+                assert_eq!(error.to_string(), format!("{}: nobody listens at that port", to.label()));
             }
             (_, Ok(output)) => assert_eq!(parts(output).1, to.host),
             (_, Err(error)) => panic!("{error}"),
@@ -590,39 +593,27 @@ fn a_listener_that_is_silent_or_speaks_otherwise_is_given_up() {
     let place = to.label();
     assert_eq!(refused(&to).to_string(), format!("{place}: no answer within 300ms while exchanging keys"));
     to.timeouts.handshake = LONG;
+    let noise = "x".repeat(10_000);
     for (greeting, expected) in [
         ("", "the connection ended while exchanging keys"),
-        ("HTTP/1.1 400 Bad Request\r\n\r\n", "whoever answers there speaks no SSH"),
-        ("SSH-1.5-old\r\n", "whoever answers there speaks no SSH"),
+        ("HTTP/1.1 400 Bad Request\r\n\r\n", "the connection ended while exchanging keys"),
+        ("SSH-1.5-old\r\n", "the connection ended while exchanging keys"),
+        (&noise, "whoever answers there speaks no SSH"),
         ("SSH-2.0-x\r\n", "the connection ended while exchanging keys"),
     ] {
-        let listener = listener.try_clone().unwrap();
-        let speaking = std::thread::spawn(move || answer(&listener, greeting));
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        to.port = listener.local_addr().unwrap().port();
+        let (place, greeting) = (to.label(), greeting.to_owned());
+        let speaking = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.write_all(greeting.as_bytes()).unwrap();
+            stream.shutdown(std::net::Shutdown::Write).unwrap();
+            std::io::copy(&mut stream, &mut std::io::sink()).ok();
+        });
         let error = refused(&to).to_string();
-        assert!(error.starts_with(&format!("{place}: {expected}")), "{greeting:?}: {error}");
+        assert!(error.starts_with(&format!("{place}: {expected}")), "{error}");
         speaking.join().unwrap();
     }
-}
-
-/// Greets the next visitor that is not gone yet, and hangs up.
-fn answer(listener: &TcpListener, greeting: &str) {
-    loop {
-        let (mut stream, _) = listener.accept().unwrap();
-        stream.set_nonblocking(true).unwrap();
-        let mut byte = [0];
-        let gone = matches!(stream.peek(&mut byte), Ok(0)) || is_reset(&stream);
-        if !gone || greeting == "any" {
-            stream.set_nonblocking(false).unwrap();
-            let _ = stream.write_all(greeting.as_bytes());
-            let _ = stream.shutdown(std::net::Shutdown::Write);
-            std::io::copy(&mut stream, &mut std::io::sink()).ok();
-            return;
-        }
-    }
-}
-
-fn is_reset(stream: &TcpStream) -> bool {
-    stream.take_error().unwrap().is_some()
 }
 
 #[test]
@@ -661,4 +652,45 @@ fn keys_that_cannot_be_read_say_why_and_quote_nothing() {
         let key = Key::parse(&SecretValue::new(text.to_owned()), none);
         assert_eq!(key.err(), Some(expected), "{text}");
     }
+}
+
+/// What `tests/bench/ssh` times: one file to several servers at once, each over one connection and by one command. The
+/// servers come from `LUCA_SECRETS_BENCH_SSH` (lines `host port private-key known-host-key target`), else are made here.
+#[test]
+#[ignore = "needs openssh-server; run tests/run"]
+fn a_file_is_installed_on_every_server() {
+    let content = text("VARIABLE=0123456789\n".repeat(205));
+    let given = std::env::var("LUCA_SECRETS_BENCH_SSH").map(|list| std::fs::read_to_string(list).unwrap());
+    let servers: Vec<Sshd> = if given.is_ok() { Vec::new() } else { (0..3).map(|_| Sshd::start()).collect() };
+    let list = given.unwrap_or_else(|_| servers.iter().map(bench_line).collect());
+    let jobs: Vec<(Destination, String)> = list.lines().map(bench_job).collect();
+    let ended = block_on(in_parallel(&jobs, 32, |(to, target)| {
+        let content = &content;
+        async move {
+            let connection = Connection::open(to).await.unwrap();
+            let command = format!("umask 077; cat > '{target}.tmp' && mv '{target}.tmp' '{target}'");
+            connection.run(&command, content, LONG).await.unwrap().ending
+        }
+    }));
+    assert!(ended.iter().all(|ending| *ending == Ending::Code(0)), "{ended:?}");
+    assert_eq!(ended.len(), jobs.len());
+    for server in servers {
+        assert_eq!(std::fs::read_to_string(server.path("installed")).unwrap(), content.expose());
+    }
+}
+
+fn bench_line(server: &Sshd) -> String {
+    let (key, target) = (server.client_key(), server.path("installed"));
+    let host_key = server.host_key("ed25519").replace(' ', "_");
+    format!("{} {} {} {host_key} {}\n", server.address, server.port, key.display(), target.display())
+}
+
+fn bench_job(line: &str) -> (Destination, String) {
+    let fields: Vec<&str> = line.split(' ').collect();
+    let [host, port, key, host_key, target] = fields[..] else { panic!("{line}") };
+    let mut to = nowhere(host, port.parse().unwrap());
+    to.user = user();
+    to.host_keys = HostKeys::parse(&host_key.replacen('_', " ", 1)).unwrap();
+    to.keys = vec![read_key(Path::new(key), None)];
+    (to, target.to_owned())
 }

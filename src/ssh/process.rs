@@ -130,7 +130,8 @@ impl Process {
         Ok(Output { ending, stdout: self.stdout.take(), stderr: self.stderr.take() })
     }
 
-    /// Asks the server to end it, and lets go of it.
+    /// Asks the server to end it, and lets go of it. OpenSSH passes no signal on to logins of root's: there a command
+    /// notices by the end of its input or by the failure to write, and should end by itself then.
     pub async fn stop(self) {
         let _ = self.writer.signal(Sig::TERM).await;
         let _ = self.writer.close().await;
@@ -214,7 +215,7 @@ impl State<'_> {
             Some(ChannelMsg::ExtendedData { data, .. }) => self.stderr.push_tail(&data, ERROR_LIMIT),
             Some(ChannelMsg::ExitStatus { exit_status }) => *self.ending = Some(Ending::Code(exit_status)),
             Some(ChannelMsg::ExitSignal { signal_name, .. }) => {
-                *self.ending = Some(Ending::Signal(name(&signal_name)))
+                *self.ending = Some(Ending::Signal(name(&signal_name)));
             }
             Some(ChannelMsg::Failure) => return Err(Found::Problem(SshProblem::CommandRefused)),
             Some(_) => {}

@@ -1,17 +1,18 @@
 //! A public key as people see it: type, fingerprint, line.
 
 use std::fmt;
+use std::sync::Arc;
 
 use russh::keys::{Algorithm, HashAlg, ssh_key};
 
 /// A public key, of a server or of ours. Shown as its type and its fingerprint, as `ssh-keygen -l` shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PublicKey(ssh_key::PublicKey);
+pub struct PublicKey(Arc<ssh_key::PublicKey>);
 
 impl PublicKey {
     /// Takes a key without its comment, so that keys are equal whoever wrote them down.
     pub(super) fn new(key: &ssh_key::PublicKey) -> Self {
-        Self(ssh_key::PublicKey::new(key.key_data().clone(), ""))
+        Self(Arc::new(ssh_key::PublicKey::new(key.key_data().clone(), "")))
     }
 
     /// Reads `ssh-ed25519 AAAA…`; the type must be the one that the key itself names.

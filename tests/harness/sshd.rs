@@ -149,7 +149,7 @@ impl Sshd {
             host_keys: HostKeys::parse(&self.host_key(recorded.unwrap())).unwrap(),
             keys: vec![read_key(&self.client_key(), None)],
             jump: None,
-            timeouts: Timeouts { connect: Duration::from_secs(60), ..patient() },
+            timeouts: patient(),
         }
     }
 
@@ -178,7 +178,7 @@ impl Drop for Sshd {
 
 /// Limits that a busy machine does not reach.
 pub fn patient() -> Timeouts {
-    let long = Duration::from_secs(60);
+    let long = Duration::from_mins(1);
     Timeouts { connect: long, handshake: long, authenticate: long, keepalive: long }
 }
 
