@@ -17,7 +17,7 @@ fn mixed(fake: &Fake) -> (Push, PushRecord) {
     }
     let record = push.run(&PushRecord::default()).unwrap().applied.record;
     push.want.retain(|(_, name, _)| name != "LEFT");
-    push.want.iter_mut().filter(|(_, name, _)| name == "CHANGED").for_each(|want| want.2 = "new".to_owned());
+    push.change("CHANGED", "new");
     push.want(Kind::Secret, "CREATED", "new");
     push.want(Kind::Variable, "CREATED", "new");
     push.options = Options { prune: true, overwrite_drift: false };

@@ -36,7 +36,8 @@ impl Github<'_> {
     /// afterwards, which proves that all is there and tells GitHub's own dates. An error that would meet every further
     /// write too stops the rest; any other concerns only its own.
     ///
-    /// [`Plan::begin`] must be safe before.
+    /// [`Plan::begin`] must be safe before. GitHub's dates are whole seconds, and a secret's value cannot be read: what
+    /// somebody else writes between our write and that list, or in the same second, is not seen as drift.
     pub async fn apply(
         &self,
         scope: &Scope,

@@ -90,8 +90,8 @@ pub struct Step<'v> {
     pub action: Action,
     /// The value that it should have; nothing where the schema has no such name.
     pub value: Option<&'v SecretValue>,
-    /// The keyed digest of that value.
-    digest: String,
+    /// The keyed digest of that value, and behind a dot that of who may use it; nothing where there is no value.
+    pub digest: String,
 }
 
 /// What the user allows.
