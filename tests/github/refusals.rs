@@ -121,6 +121,23 @@ fn answers_of_all_kinds() {
 
 #[test]
 #[ignore = "needs PyNaCl and openssl; run tests/run"]
+fn values_that_github_does_not_take() {
+    let fake = Fake::start();
+    let mut push = small(&fake);
+    push.want.pop();
+    fake.faults(&json!({"3": "improper"}));
+    assert_eq!(failures(&push, &fake), "A: secret A of example/shop: GitHub does not take it");
+    let log = fake.log();
+    let ends: Vec<_> = log.iter().map(|line| line.rsplit('/').next().unwrap()).collect();
+    // The key is asked for once more, since another one would have explained it.
+    assert_eq!(ends[..4], ["secrets?per_page=100&page=1", "public-key", "A", "public-key"]);
+    push.want[0].0 = Kind::Variable;
+    fake.faults(&json!({"2": "field"}));
+    assert_eq!(failures(&push, &fake), "A: variable A of example/shop: GitHub does not take its value");
+}
+
+#[test]
+#[ignore = "needs PyNaCl and openssl; run tests/run"]
 fn what_the_description_forbids_is_refused_by_the_server_too() {
     let fake = Fake::start();
     let mut push = Push::new(&fake, repository());

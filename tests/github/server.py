@@ -32,6 +32,8 @@ START = datetime.datetime(2026, 11, 23, 12, tzinfo=datetime.timezone.utc)
 DOCS = "https://docs.github.com/rest"
 VERSIONS = ("2022-11-28", "2026-03-10")
 LONGEST = 48 * 1024
+# As integrations/terraform-provider-github#2315 met it.
+IMPROPER = "Bad request - validation failed due to an improperly encrypted secret"
 BASE64 = re.compile(r"^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{4})$")
 LIMITS = {"repository": {"secrets": 100, "variables": 500}, "environment": {"secrets": 100, "variables": 100},
           "organization": {"secrets": 1000, "variables": 1000}}
@@ -217,6 +219,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             "secondary-bare": (403, {"message": secondary}, {"X-RateLimit-Remaining": "4000"}),
             "for-hours": (403, {"message": secondary}, {"Retry-After": "7200"}),
             "conflict": (409, {"message": "Conflict"}, {}),
+            "improper": (422, {"message": IMPROPER}, {}),
+            "field": (422, {"message": "Validation Failed", "errors": [{"field": "value"}, {"field": "marker-value"}]}, {}),
             "teapot": (418, {"message": "I'm a teapot"}, {}),
             "odd": (200, {"odd": True}, {}),
             "moved": (307, {"message": "Moved Permanently"}, {"Location": here + self.path}),
@@ -369,15 +373,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.check_name(name)
         for field in ("encrypted_value", "key_id"):
             if not isinstance(body.get(field), str):
-                raise invalid(f"Invalid request.\n\n\"{field}\" wasn't supplied.", field)
+                raise Refusal(422, f"Invalid request.\n\n\"{field}\" wasn't supplied.")
         if not BASE64.fullmatch(body["encrypted_value"]):
-            raise invalid("Invalid request.\n\nencrypted_value does not match.", "encrypted_value")
+            raise Refusal(422, f"Invalid request.\n\n{body['encrypted_value']} does not match /{BASE64.pattern}/.")
         if body["key_id"] != scope.key_id:
-            raise invalid("The key_id is not that of the current public key.", "key_id")
+            raise Refusal(422, IMPROPER)
         try:
             value = SealedBox(scope.key).decrypt(base64.b64decode(body["encrypted_value"], validate=True))
         except (CryptoError, binascii.Error, ValueError):
-            raise invalid("The value cannot be decrypted.", "encrypted_value") from None
+            raise Refusal(422, IMPROPER) from None
         if len(value) > LONGEST:
             raise invalid("Secret values must be no larger than 48 KB.", "encrypted_value")
         entry = {"value": value.decode("utf-8", "surrogateescape"), **self.readers(scope, body, required=True)}
