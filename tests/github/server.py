@@ -10,6 +10,7 @@ nothing else. What the description does not tell (the texts of some errors) is i
 
 import base64
 import binascii
+import copy
 import datetime
 import functools
 import http.server
@@ -131,8 +132,10 @@ class World:
         return log
 
     def do_faults(self, command):
-        """What to do wrong: a kind of fault for each request, counted from the next, which is 1; `*` for all."""
+        """What to do wrong: a kind of fault for each request, counted from the next, which is 1; `*` for all. Lists
+        that lag are those of now."""
         self.faults, self.count = command["faults"], 0
+        self.past = {id(scope): copy.deepcopy((scope.secrets, scope.variables)) for scope in self.scopes.values()}
 
     def do_rotate(self, _command):
         for scope in self.scopes.values():
@@ -189,6 +192,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if fault == "rotate":
                 world.command({"do": "rotate"})
             before = self.fault_before(fault)
+            self.lags = fault == "lag"
             answer = before or self.handle_request()
         if fault == "slow":
             time.sleep(1.5)
@@ -349,7 +353,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         default, most = PAGES[kind]
         number = lambda name, other: int(self.query.get(name, [str(other)])[0])
         size, page = max(1, min(number("per_page", default), most)), max(1, number("page", 1))
-        entries = [self.shown(scope, kind, entry) for _, entry in sorted(getattr(scope, kind).items())]
+        held = getattr(scope, kind)
+        if self.lags:
+            held = self.server.world.past[id(scope)][("secrets", "variables").index(kind)]
+        entries = [self.shown(scope, kind, entry) for _, entry in sorted(held.items())]
         last = max(1, -(-len(entries) // size))
         here = f"https://{self.headers['Host']}{urllib.parse.urlsplit(self.path).path}"
         pages = {"prev": page - 1, "next": page + 1, "last": last, "first": 1}
