@@ -265,6 +265,14 @@ fn local_commands_start_no_runtime() {
 }
 
 #[test]
+fn only_http_and_ssh_open_connections() {
+    for (path, source) in sources() {
+        let listed = path.starts_with("src/http") || path.starts_with("src/ssh");
+        assert!(listed || !product(&source).contains("tokio::net"), "{}", path.display());
+    }
+}
+
+#[test]
 fn one_runtime_and_one_provider_of_cryptography_are_linked() {
     let tree = std::process::Command::new(env!("CARGO"))
         .args(["tree", "--offline", "--locked", "--edges", "normal", "--prefix", "none"])

@@ -95,7 +95,7 @@ fn a_hundred_secrets_take_the_fewest_requests() {
     assert!(second.is_clean);
     assert_eq!(fake.log(), expected[..1]);
 
-    push.want[7].2 = "another".to_owned();
+    push.change("S007", "another");
     let third = push.run(&second.applied.record).unwrap();
     assert_eq!(third.changes(), "change S007");
     assert_eq!(
@@ -143,11 +143,10 @@ fn what_somebody_else_changed_is_left_alone_unless_told_otherwise() {
         fake.remove(path, kind.plural(), "REMOVED");
     }
     push.want.retain(|(_, name, _)| !name.starts_with("LEFT"));
-    push.want
-        .iter_mut()
-        .filter(|(_, name, _)| name == "CHANGED")
-        .for_each(|want| want.2 = "newer".to_owned());
-    kinds.iter().for_each(|kind| push.want(*kind, "ALSO_WANTED", "ours"));
+    push.change("CHANGED", "newer");
+    for kind in kinds {
+        push.want(kind, "ALSO_WANTED", "ours");
+    }
     let expected = "drifted ALSO_WANTED, change CHANGED, drifted DRIFTED, orphan LEFT, drifted LEFT_DRIFTED, create REMOVED";
     let second = push.run(&first.applied.record).unwrap();
     assert_eq!(second.changes(), format!("{expected}, {expected}"));
@@ -196,7 +195,8 @@ fn neither_values_nor_the_token_stand_in_what_is_shown() {
     push.want(Kind::Variable, "B", "marker-value");
     let done = push.run(&PushRecord::default()).unwrap();
     fake.faults(&json!({"4": "conflict", "5": "conflict"}));
-    push.want.iter_mut().for_each(|want| want.2 = "other-marker-value".to_owned());
+    push.change("A", "other-marker-value");
+    push.change("B", "other-marker-value");
     let failed = push.run(&done.applied.record).unwrap();
     assert_eq!(failed.applied.failed.len(), 2);
     let shown = format!(

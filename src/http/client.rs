@@ -124,6 +124,7 @@ fn next_address(
 ) -> Result<Option<Address>, HttpError> {
     let reads = request.method == Method::GET || request.method == Method::HEAD;
     let follows = match StatusCode::from_u16(response.status) {
+        _ if !request.follows => false,
         Ok(StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT) => true,
         Ok(StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND) => reads,
         _ => false,

@@ -23,12 +23,22 @@ pub struct Request<'a> {
     pub body: Option<Vec<u8>>,
     /// Most bytes that are read of the answer's body.
     pub limit: usize,
+    /// Whether to go on to where the same host sends the request; otherwise that answer is as good as any.
+    pub follows: bool,
 }
 
 impl<'a> Request<'a> {
     /// A request without a body.
     pub fn new(method: Method, address: Address) -> Self {
-        Self { method, address, headers: Vec::new(), token: None, body: None, limit: LONGEST_ANSWER }
+        Self {
+            method,
+            address,
+            headers: Vec::new(),
+            token: None,
+            body: None,
+            limit: LONGEST_ANSWER,
+            follows: true,
+        }
     }
 
     /// The same with a token.

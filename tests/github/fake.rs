@@ -192,6 +192,13 @@ impl Push {
         self.want.push((kind, name.to_owned(), value.to_owned()));
     }
 
+    /// Wants another value under a name, as secret and as variable.
+    pub fn change(&mut self, name: &str, value: &str) {
+        for want in self.want.iter_mut().filter(|want| want.1 == name) {
+            value.clone_into(&mut want.2);
+        }
+    }
+
     /// Looks at secrets and variables.
     pub fn observe(&self) -> Result<Observed, String> {
         let kinds = Kinds { secrets: true, variables: true };

@@ -5,6 +5,9 @@ use std::net::{TcpListener, TcpStream};
 
 use serde_json::json;
 
+use luca_secrets::http::{Address, Client, HttpError, Method, Request};
+use luca_secrets::secret::SecretValue;
+use luca_secrets::sys::Environment;
 use luca_secrets::target::github::{Kind, PushRecord, Scope};
 
 use super::fake::{Fake, Push, repository};
@@ -118,6 +121,23 @@ fn answers_of_all_kinds() {
 
 #[test]
 #[ignore = "needs PyNaCl and openssl; run tests/run"]
+fn values_that_github_does_not_take() {
+    let fake = Fake::start();
+    let mut push = small(&fake);
+    push.want.pop();
+    fake.faults(&json!({"3": "improper"}));
+    assert_eq!(failures(&push, &fake), "A: secret A of example/shop: GitHub does not take it");
+    let log = fake.log();
+    let ends: Vec<_> = log.iter().map(|line| line.rsplit('/').next().unwrap()).collect();
+    // The key is asked for once more, since another one would have explained it.
+    assert_eq!(ends[..4], ["secrets?per_page=100&page=1", "public-key", "A", "public-key"]);
+    push.want[0].0 = Kind::Variable;
+    fake.faults(&json!({"2": "field"}));
+    assert_eq!(failures(&push, &fake), "A: variable A of example/shop: GitHub does not take its value");
+}
+
+#[test]
+#[ignore = "needs PyNaCl and openssl; run tests/run"]
 fn what_the_description_forbids_is_refused_by_the_server_too() {
     let fake = Fake::start();
     let mut push = Push::new(&fake, repository());
@@ -155,6 +175,26 @@ fn only_the_right_host_gets_the_token() {
     push.base = format!("https://{closed}");
     assert_eq!(failures(&push, &fake), format!("{closed} cannot be reached: connection refused"));
     assert_eq!(fake.log(), [""; 0]);
+}
+
+#[test]
+#[ignore = "needs PyNaCl and openssl; run tests/run"]
+fn an_answer_is_read_as_far_as_was_asked_for() {
+    let fake = Fake::start();
+    let env = Environment::new([("SSL_CERT_FILE".into(), (&fake.certificate).into())]);
+    let client = Client::new(&env, std::time::Duration::from_mins(1)).unwrap();
+    let address = Address::parse(&format!("https://127.0.0.1:{}/user", fake.port)).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let send = |limit, follows| {
+        let token = SecretValue::new("made-up".to_owned());
+        let mut request = Request::new(Method::GET, address.clone()).token(&token);
+        (request.limit, request.follows) = (limit, follows);
+        runtime.block_on(client.send(&request)).map(|response| (response.status, response.body.len()))
+    };
+    assert_eq!(send(28, true), Ok((200, 28)));
+    assert_eq!(send(27, true), Err(HttpError::TooLong(format!("127.0.0.1:{}", fake.port))));
+    fake.faults(&json!({"1": "moved-away"}));
+    assert_eq!(send(100, false), Ok((307, 32)));
 }
 
 /// A proxy that leads every connection to one port and gives the first lines it was sent.

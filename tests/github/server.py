@@ -10,6 +10,7 @@ nothing else. What the description does not tell (the texts of some errors) is i
 
 import base64
 import binascii
+import copy
 import datetime
 import functools
 import http.server
@@ -32,6 +33,8 @@ START = datetime.datetime(2026, 11, 23, 12, tzinfo=datetime.timezone.utc)
 DOCS = "https://docs.github.com/rest"
 VERSIONS = ("2022-11-28", "2026-03-10")
 LONGEST = 48 * 1024
+# As integrations/terraform-provider-github#2315 met it.
+IMPROPER = "Bad request - validation failed due to an improperly encrypted secret"
 BASE64 = re.compile(r"^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{4})$")
 LIMITS = {"repository": {"secrets": 100, "variables": 500}, "environment": {"secrets": 100, "variables": 100},
           "organization": {"secrets": 1000, "variables": 1000}}
@@ -129,8 +132,10 @@ class World:
         return log
 
     def do_faults(self, command):
-        """What to do wrong: a kind of fault for each request, counted from the next, which is 1; `*` for all."""
+        """What to do wrong: a kind of fault for each request, counted from the next, which is 1; `*` for all. Lists
+        that lag are those of now."""
         self.faults, self.count = command["faults"], 0
+        self.past = {id(scope): copy.deepcopy((scope.secrets, scope.variables)) for scope in self.scopes.values()}
 
     def do_rotate(self, _command):
         for scope in self.scopes.values():
@@ -187,6 +192,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if fault == "rotate":
                 world.command({"do": "rotate"})
             before = self.fault_before(fault)
+            self.lags = fault == "lag"
             answer = before or self.handle_request()
         if fault == "slow":
             time.sleep(1.5)
@@ -217,6 +223,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             "secondary-bare": (403, {"message": secondary}, {"X-RateLimit-Remaining": "4000"}),
             "for-hours": (403, {"message": secondary}, {"Retry-After": "7200"}),
             "conflict": (409, {"message": "Conflict"}, {}),
+            "improper": (422, {"message": IMPROPER}, {}),
+            "field": (422, {"message": "Validation Failed", "errors": [{"field": "value"}, {"field": "marker-value"}]}, {}),
             "teapot": (418, {"message": "I'm a teapot"}, {}),
             "odd": (200, {"odd": True}, {}),
             "moved": (307, {"message": "Moved Permanently"}, {"Location": here + self.path}),
@@ -345,7 +353,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         default, most = PAGES[kind]
         number = lambda name, other: int(self.query.get(name, [str(other)])[0])
         size, page = max(1, min(number("per_page", default), most)), max(1, number("page", 1))
-        entries = [self.shown(scope, kind, entry) for _, entry in sorted(getattr(scope, kind).items())]
+        held = getattr(scope, kind)
+        if self.lags:
+            held = self.server.world.past[id(scope)][("secrets", "variables").index(kind)]
+        entries = [self.shown(scope, kind, entry) for _, entry in sorted(held.items())]
         last = max(1, -(-len(entries) // size))
         here = f"https://{self.headers['Host']}{urllib.parse.urlsplit(self.path).path}"
         pages = {"prev": page - 1, "next": page + 1, "last": last, "first": 1}
@@ -369,15 +380,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.check_name(name)
         for field in ("encrypted_value", "key_id"):
             if not isinstance(body.get(field), str):
-                raise invalid(f"Invalid request.\n\n\"{field}\" wasn't supplied.", field)
+                raise Refusal(422, f"Invalid request.\n\n\"{field}\" wasn't supplied.")
         if not BASE64.fullmatch(body["encrypted_value"]):
-            raise invalid("Invalid request.\n\nencrypted_value does not match.", "encrypted_value")
+            raise Refusal(422, f"Invalid request.\n\n{body['encrypted_value']} does not match /{BASE64.pattern}/.")
         if body["key_id"] != scope.key_id:
-            raise invalid("The key_id is not that of the current public key.", "key_id")
+            raise Refusal(422, IMPROPER)
         try:
             value = SealedBox(scope.key).decrypt(base64.b64decode(body["encrypted_value"], validate=True))
         except (CryptoError, binascii.Error, ValueError):
-            raise invalid("The value cannot be decrypted.", "encrypted_value") from None
+            raise Refusal(422, IMPROPER) from None
         if len(value) > LONGEST:
             raise invalid("Secret values must be no larger than 48 KB.", "encrypted_value")
         entry = {"value": value.decode("utf-8", "surrogateescape"), **self.readers(scope, body, required=True)}

@@ -17,11 +17,14 @@ use super::limits::{ATTEMPTS, asked_to_wait, pause};
 /// The version of the REST API.
 const API_VERSION: &str = "2022-11-28";
 
+/// The API of github.com.
+pub const GITHUB_COM: &str = "https://api.github.com";
+
 /// What a [`Github`] needs from outside.
 pub struct Settings<'a> {
     /// The HTTPS client.
     pub client: &'a Client,
-    /// The API's address: `https://api.github.com`, or `https://HOST/api/v3` of a GitHub Enterprise Server.
+    /// The API's address: [`GITHUB_COM`], or `https://HOST/api/v3` of a GitHub Enterprise Server.
     pub base: Address,
     /// The token.
     pub token: SecretValue,
@@ -29,7 +32,7 @@ pub struct Settings<'a> {
     pub clock: &'a dyn Clock,
     /// For pauses that are not the same for all.
     pub random: &'a mut dyn Random,
-    /// How to wait.
+    /// How to wait, and where to tell that we do.
     pub pause: &'a dyn Pause,
     /// The longest that one request may wait for rate limits in all.
     pub patience: Duration,
@@ -126,7 +129,7 @@ impl<'a> Github<'a> {
             if failures == ATTEMPTS {
                 return Err(failed.into());
             }
-            self.pause.pause(pause(failures, self.dice()?)).await;
+            self.rest(failures).await?;
         }
     }
 
@@ -157,6 +160,13 @@ impl<'a> Github<'a> {
             self.pause.pause(wait).await;
             *gate += 1;
         }
+    }
+
+    /// The pause after the attempt of that number.
+    pub(super) async fn rest(&self, attempt: u32) -> Result<(), GithubError> {
+        let dice = self.dice()?;
+        self.pause.pause(pause(attempt, dice)).await;
+        Ok(())
     }
 
     fn dice(&self) -> Result<u32, GithubError> {

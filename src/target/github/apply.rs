@@ -11,6 +11,7 @@ use crate::secret::SecretValue;
 
 use super::api::{Call, Github, Refused};
 use super::error::GithubError;
+use super::limits::ATTEMPTS;
 use super::name::ActionsName;
 use super::observe::{Kinds, Observed};
 use super::plan::{Change, Kind, Options, Plan};
@@ -36,7 +37,8 @@ impl Github<'_> {
     /// afterwards, which proves that all is there and tells GitHub's own dates. An error that would meet every further
     /// write too stops the rest; any other concerns only its own.
     ///
-    /// [`Plan::begin`] must be safe before.
+    /// [`Plan::begin`] must be safe before. GitHub's dates are whole seconds, and a secret's value cannot be read: what
+    /// somebody else writes between our write and that list, or in the same second, is not seen as drift.
     pub async fn apply(
         &self,
         scope: &Scope,
@@ -77,17 +79,46 @@ impl Github<'_> {
         applied
     }
 
-    /// Reads back what was written. Where that fails, the writes stay unproven and so unrecorded.
-    async fn look_again(&self, scope: &Scope, written: Vec<&Change<'_>>, applied: &mut Applied) {
-        let wrote = |kind| written.iter().any(|change| change.kind == kind);
-        let kinds = Kinds { secrets: wrote(Kind::Secret), variables: wrote(Kind::Variable) };
-        match self.observe(scope, kinds).await {
-            Ok(observed) => written.into_iter().for_each(|change| applied.settle(change, &observed, scope)),
-            Err(error) => {
-                let unproven = written.into_iter().map(|c| (c.kind, c.name.clone(), error.clone()));
-                applied.failed.extend(unproven);
+    /// Reads back what was written, several times where the list lags behind. Where that fails, the writes stay
+    /// unproven and so unrecorded.
+    async fn look_again(&self, scope: &Scope, mut written: Vec<&Change<'_>>, applied: &mut Applied) {
+        for attempt in 1..=ATTEMPTS {
+            if written.is_empty() {
+                return;
             }
+            let observed = match self.observe_again(scope, &written, attempt).await {
+                Ok(observed) => observed,
+                Err(error) => {
+                    let unproven = written.into_iter().map(|c| (c.kind, c.name.clone(), error.clone()));
+                    applied.failed.extend(unproven);
+                    return;
+                }
+            };
+            let (there, missing): (Vec<_>, Vec<_>) =
+                written.into_iter().partition(|change| change.shows_in(&observed));
+            for change in there {
+                applied.settle(change, &observed);
+            }
+            if attempt == ATTEMPTS {
+                for change in &missing {
+                    applied.give_up(change, &observed, scope);
+                }
+            }
+            written = missing;
         }
+    }
+
+    async fn observe_again(
+        &self,
+        scope: &Scope,
+        written: &[&Change<'_>],
+        attempt: u32,
+    ) -> Result<Observed, GithubError> {
+        if attempt > 1 {
+            self.rest(attempt).await?;
+        }
+        let wrote = |kind| written.iter().any(|change| change.kind == kind);
+        self.observe(scope, Kinds { secrets: wrote(Kind::Secret), variables: wrote(Kind::Variable) }).await
     }
 }
 
@@ -106,36 +137,32 @@ impl Applied {
         };
     }
 
-    /// Holds a write against what is there now.
-    fn settle(&mut self, change: &Change<'_>, observed: &Observed, scope: &Scope) {
+    /// Notes a write that is there, with GitHub's date.
+    fn settle(&mut self, change: &Change<'_>, observed: &Observed) {
         let entries = self.record.of_mut(change.kind);
-        let is_as_written = match change.value {
-            None => {
-                let is_gone = !observed.has(change.kind, change.name);
-                if is_gone {
-                    entries.remove(change.name);
+        match change.value {
+            None => drop(entries.remove(change.name)),
+            Some(_) => {
+                if let Some(pushed) = entries.get_mut(change.name) {
+                    pushed.updated_at = observed.updated_at(change.kind, change.name);
                 }
-                is_gone
             }
-            Some(value) => {
-                let seen = observed.updated_at(change.kind, change.name);
-                if let (Some(pushed), Some(seen)) = (entries.get_mut(change.name), seen) {
-                    pushed.updated_at = Some(seen);
-                }
-                let variable = observed.variables.get(change.name);
-                let is_same = variable.is_some_and(|variable| variable.value == *value);
-                seen.is_some() && (change.kind == Kind::Secret || is_same)
-            }
-        };
-        if is_as_written {
-            self.done.push((change.kind, change.name.clone()));
-        } else {
-            let error = match change.value {
-                Some(_) => GithubError::NotThere(what(change, scope)),
-                None => GithubError::Conflict(what(change, scope)),
-            };
-            self.failed.push((change.kind, change.name.clone(), error));
         }
+        self.done.push((change.kind, change.name.clone()));
+    }
+
+    /// Notes a write that GitHub took and does not show. A secret that is there with its old date may have been written
+    /// in the very second of the write before: it stays undated, and the next push writes it again.
+    fn give_up(&mut self, change: &Change<'_>, observed: &Observed, scope: &Scope) {
+        let error = match change.value {
+            Some(_) if change.kind == Kind::Secret && observed.has(change.kind, change.name) => {
+                self.done.push((change.kind, change.name.clone()));
+                return;
+            }
+            Some(_) => GithubError::NotThere(what(change, scope)),
+            None => GithubError::Conflict(what(change, scope)),
+        };
+        self.failed.push((change.kind, change.name.clone(), error));
     }
 }
 
@@ -291,7 +318,7 @@ impl Writer<'_, '_> {
         let (list, own) = (self.scope.path(Kind::Variable), self.path(Kind::Variable, change.name));
         let create = || self.send(Method::POST, &list, body.clone(), what);
         let update = || self.send(Method::PATCH, &own, body.clone(), what);
-        if change.exists {
+        if change.before.is_some() {
             match update().await {
                 Err(refused) if refused.status == 404 => create().await,
                 outcome => outcome,

@@ -19,7 +19,7 @@ mod scope;
 mod seal;
 mod token;
 
-pub use api::{Github, Settings};
+pub use api::{GITHUB_COM, Github, Settings};
 pub use apply::Applied;
 pub use error::{Forbidden, GithubError};
 pub use name::{ActionsName, ActionsNameError};

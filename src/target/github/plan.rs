@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use jiff::Timestamp;
+
 use crate::name::VariableName;
 use crate::secret::{FingerprintKey, SecretValue};
 
 use super::name::{ActionsName, ActionsNameError};
-use super::observe::Observed;
+use super::observe::{Observed, SecretSeen};
 use super::record::{PushRecord, Pushed};
 use super::scope::{Scope, Visibility};
 
@@ -90,8 +92,8 @@ pub struct Step<'v> {
     pub action: Action,
     /// The value that it should have; nothing where the schema has no such name.
     pub value: Option<&'v SecretValue>,
-    /// The keyed digest of that value.
-    digest: String,
+    /// The keyed digest of that value, and behind a dot that of who may use it; nothing where there is no value.
+    pub digest: String,
 }
 
 /// What the user allows.
@@ -156,8 +158,24 @@ pub(super) struct Change<'p> {
     pub(super) value: Option<&'p SecretValue>,
     /// The digest of the value.
     pub(super) digest: &'p str,
-    /// Whether there is one of that name already.
-    pub(super) exists: bool,
+    /// When the one of that name that is there was written; nothing where there is none.
+    pub(super) before: Option<Timestamp>,
+}
+
+impl Change<'_> {
+    /// Whether what is there now can be what was written. A list may come from a copy that lags behind.
+    pub(super) fn shows_in(&self, observed: &Observed) -> bool {
+        match (self.kind, self.value) {
+            (kind, None) => !observed.has(kind, self.name),
+            (Kind::Variable, Some(value)) => {
+                observed.variables.get(self.name).is_some_and(|seen| seen.value == *value)
+            }
+            (Kind::Secret, Some(_)) => {
+                let later = |seen: &SecretSeen| self.before.is_none_or(|before| seen.updated_at > before);
+                observed.secrets.get(self.name).is_some_and(later)
+            }
+        }
+    }
 }
 
 /// Compares what should be there with what is there and with what was pushed last; every reason against it at once.
@@ -345,7 +363,7 @@ impl Plan<'_> {
             name: &step.name,
             value: step.value,
             digest: &step.digest,
-            exists: self.observed.has(step.kind, &step.name),
+            before: self.observed.updated_at(step.kind, &step.name),
         })
     }
 
