@@ -12,4 +12,5 @@ pub mod store;
 pub mod bundle;
 pub mod render;
 pub mod import;
+pub mod target;
 pub mod cli;

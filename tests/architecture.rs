@@ -11,6 +11,8 @@ const EXITS: &[(&str, &str)] = &[
     ("src/store/", "spells and reads the document"),
     ("src/render/", "spells and reads env files"),
     ("src/import/", "reads values out of other files and redacts them there"),
+    ("src/target/server/request.rs", "spells the content for the server"),
+    ("src/target/server/output.rs", "redacts what a command over there has said"),
     ("src/cli/ui.rs", "prints what the user asked for"),
     ("src/cli/context.rs", "parses identities, tells the runner what to hide"),
     ("src/cli/commands/edit.rs", "compares what came back from the editor"),

@@ -21,6 +21,7 @@ mod leaks;
 mod privileged;
 mod commands;
 mod git;
+mod install;
 mod edit;
 mod interop;
 mod readme;

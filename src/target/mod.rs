@@ -1,0 +1,3 @@
+//! The places that values go to.
+
+pub mod server;
