@@ -465,7 +465,7 @@ finish() {
     done
   fi
   release
-  exit
+  exit 0
 }
 
 apply_again() {
