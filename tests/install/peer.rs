@@ -36,7 +36,7 @@ impl Host {
         host.link("sh", &program(shell));
         let mut path = host.root.path().join("bin").to_str().unwrap().to_owned();
         if shell == "busybox" {
-            for tool in ["base64", "cat", "chmod", "chown", "cp", "grep", "id", "ln", "mv", "readlink", "rm", "sed", "sha256sum", "sleep", "stat", "sync", "tail", "timeout", "touch", "tr"] {
+            for tool in ["base64", "cat", "chmod", "chown", "cp", "grep", "id", "ln", "mv", "readlink", "rm", "sed", "sha256sum", "sleep", "stat", "sync", "tail", "timeout", "touch", "tr", "true"] {
                 host.link(tool, &program("busybox"));
             }
             // Debian builds its BusyBox without this one.

@@ -1,7 +1,11 @@
 # One installation on this machine, as a conversation: requests come as lines on stdin, replies go as lines to stdout.
 # What each request does, what a kill leaves and what heals it is written in `mod.rs`. Comments and indentation are
 # taken out before this is sent. No value may reach a program's arguments or environment: `printf` is the shell's own.
-unset content output out
+# What the login's environment has by one of these names would be exported with the value that it gets here.
+unset applies applying base busy code content count detail digest dir draft facts failed fd folder folders form held \
+  holder ids kept limit line locks marker missing mode n new nl note note_committed note_new note_old note_owed old \
+  ours out output owed owner path phase pid present previous problem real reason rest second slot stop temp text \
+  theirs tool transaction umask_before undo variable verb who word writable
 LC_ALL_before=${LC_ALL-}
 LC_ALL=C
 export LC_ALL
@@ -210,11 +214,17 @@ fill() {
     new=$digest
     eval "new_$slot=\$new"
   else
-    detail=$({ printf '%s' "$content" | base64 -d >"$temp"; } 2>&1) || return
+    detail=$({ printf '%s' "$content" | base64 -d >"$temp"; } 2>&1) || { why_not; return 1; }
     digest_of "$temp"
   fi
   problem=garbled detail=
   [ "$digest" = "$new" ]
+}
+
+# `base64` does not say why it could not write; `cat` does.
+why_not() {
+  reason=$({ printf '%s' "$content" | base64 -d 2>/dev/null | cat >"$temp"; } 2>&1)
+  [ -z "$reason" ] || detail=$reason
 }
 
 own() {
@@ -274,7 +284,8 @@ run() {
         umask "$umask_before"
         cd "$folder/" && exec "$@"
       ) 4<&- 5<&- 6<&- 7<&- 8<&- 9<&-
-      printf '\n%s %s\n' "$marker" "$?"
+      # The line after it is for BusyBox, whose `sed` reads one ahead.
+      printf '\n%s %s\n.\n' "$marker" "$?"
     } </dev/null 2>&1 | sed "/^$marker [0-9]*\$/q" | tail -c 8192
   )
   code=${output##*"$marker "}
