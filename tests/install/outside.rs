@@ -108,7 +108,7 @@ fn only_the_asked_variable_of_the_containers_leaves_the_server() {
         let form = "{{.Name}} {{.State.Status}} {{index .Config.Labels \"com.docker.compose.service\"}} \
                     {{range .Config.Env}}{{$pair := split . \"=\"}}{{if eq (index $pair 0) \
                     \"LUCA_SECRETS_GENERATION\"}}{{json (index $pair 1)}}{{end}}{{end}}";
-        let asked = String::from_utf8(host.read("asked")).unwrap();
+        let asked = String::from_utf8(host.read("../bin/asked")).unwrap();
         assert_eq!(
             asked,
             format!(

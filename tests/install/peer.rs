@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
@@ -123,6 +124,7 @@ impl Host {
         let session = Session::new(transaction.clone(), who, &mut OsRandom).unwrap();
         let mut child = Command::new(self.root.path().join("bin/sh"))
             .args(["-c", &change(session.command(false))])
+            .process_group(0)
             .env_clear()
             .envs([("PATH", self.path.as_str()), ("HOME", "/"), ("content", "x"), ("output", "x"), ("line", "x")])
             .stdin(Stdio::piped())
