@@ -95,12 +95,12 @@ fn install(host: &Host, undoing: bool) -> (Option<Peer>, Vec<String>) {
 
 /// What a later push finds, and that it can end what was interrupted either way.
 fn heal(host: &Host, direction: Direction, context: &str) {
-    assert!(host.is_free(), "{context}");
+    host.wait_until_free();
     let content = host.read("env");
     assert!(content == b"old" || content == b"new", "{context}");
     let mut peer = host.connect();
     peer.send(&Request::Lock { folder: &host.at("env").folder(), takeover: None });
-    assert!(matches!(peer.hear(), Ok(Reply::Locked)), "{context}");
+    assert_eq!(tell(&peer.hear().unwrap()), "locked", "{context}");
     peer.send(&Request::Look { file: 1, path: &host.at("env"), with_content: false });
     let Ok(Reply::Looked(look)) = peer.hear() else { panic!("{context}") };
     peer.send(&Request::Heal { file: 1, direction });

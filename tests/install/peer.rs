@@ -107,6 +107,11 @@ impl Host {
         Command::new("flock").arg("-n").arg(self.app()).arg("true").status().unwrap().success()
     }
 
+    /// Waits for the last process of a script that was killed.
+    pub fn wait_until_free(&self) {
+        assert!(Command::new("flock").arg(self.app()).arg("true").status().unwrap().success());
+    }
+
     /// Starts a conversation and hears the greeting.
     pub fn connect(&self) -> Peer {
         self.connect_as(&transaction(), "ada@laptop")

@@ -2,9 +2,9 @@
 # What each request does, what a kill leaves and what heals it is written in `mod.rs`. Comments and indentation are
 # taken out before this is sent. No value may reach a program's arguments or environment: `printf` is the shell's own.
 # What the login's environment has by one of these names would be exported with the value that it gets here.
-unset applies applying base busy code content count detail digest dir draft facts failed fd folder folders form held \
+unset applies applying base began busy code content count detail digest dir draft facts failed fd folder folders form held \
   holder ids kept limit line locks marker missing mode n new nl note note_committed note_new note_old note_owed old \
-  ours out output owed owner path phase pid present previous problem real reason rest second slot stop temp text \
+  ours out output owed owner path phase pid present previous problem real reason rest second seconds slot stop temp text \
   theirs tool transaction umask_before undo variable verb who word writable
 LC_ALL_before=${LC_ALL-}
 LC_ALL=C
@@ -272,11 +272,19 @@ swap() {
   echo ok swap
 }
 
+clock() {
+  seconds=0
+  read -r seconds rest </proc/uptime
+  seconds=${seconds%%.*}
+}
+
 run() {
   limit=$1 folder=$2
   shift 2
   [ -d "$folder/" ] || { fail no-folder "$folder"; return; }
   command -v timeout >/dev/null && set -- timeout -k 5 "$limit" "$@"
+  clock
+  began=$seconds
   output=$(
     {
       (
@@ -299,7 +307,11 @@ report() {
   output=
   case $code in
     0) echo ok run ;;
-    124 | 137) fail deadline "$limit" ;;
+    124 | 137 | 143)
+      # So ends what `timeout` has ended, and what has been killed by others.
+      clock
+      if [ "$((seconds - began))" -ge "$limit" ]; then fail deadline "$limit"; else fail exit "$code"; fi
+      ;;
     *) fail exit "$code" ;;
   esac
 }
@@ -413,8 +425,9 @@ heal() {
   is_locked || return
   detail=$(discard "$dir/.$base."*.luca-secrets-new 2>&1) || { fail cannot-write "$detail"; return; }
   if ! present "$note"; then
-    discard "$undo"
-    echo 'healed 0'
+    detail=$(discard "$undo" 2>&1) || { fail cannot-write "$detail"; return; }
+    digest_of "$real"
+    printf 'healed 0\ndigest %s\n' "$digest"
     echo ok heal
     return
   fi
