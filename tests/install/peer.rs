@@ -13,12 +13,23 @@ use luca_secrets::target::server::{
     TransactionId,
 };
 
-/// The shells that are `sh` somewhere; with BusyBox, its other programs too.
-pub const SHELLS: [&str; 3] = ["dash", "bash", "busybox"];
+/// The shells that are `sh` somewhere, as far as this machine has them (`tests/tools/install` brings all); with
+/// `BusyBox`, its other programs too.
+pub fn shells() -> impl Iterator<Item = &'static str> {
+    let all = ["bash", "dash", "busybox"];
+    all.into_iter().enumerate().filter(|(at, name)| *at == 0 || find(name).is_some()).map(|(_, name)| name)
+}
+
+fn find(name: &str) -> Option<PathBuf> {
+    ["/usr/bin", "/bin", "/usr/sbin"]
+        .iter()
+        .map(|folder| Path::new(folder).join(name))
+        .find(|path| path.exists())
+}
 
 /// Where a program is.
 pub fn program(name: &str) -> PathBuf {
-    ["/usr/bin", "/bin", "/usr/sbin"].iter().map(|folder| Path::new(folder).join(name)).find(|path| path.exists()).unwrap()
+    find(name).unwrap()
 }
 
 /// A server's disk: a folder for files, and one for the programs that a shell finds first.
@@ -37,7 +48,29 @@ impl Host {
         host.link("sh", &program(shell));
         let mut path = host.root.path().join("bin").to_str().unwrap().to_owned();
         if shell == "busybox" {
-            for tool in ["base64", "cat", "chmod", "chown", "cp", "grep", "id", "ln", "mv", "readlink", "rm", "sed", "sha256sum", "sleep", "stat", "sync", "tail", "timeout", "touch", "tr", "true"] {
+            for tool in [
+                "base64",
+                "cat",
+                "chmod",
+                "chown",
+                "cp",
+                "grep",
+                "id",
+                "ln",
+                "mv",
+                "readlink",
+                "rm",
+                "sed",
+                "sha256sum",
+                "sleep",
+                "stat",
+                "sync",
+                "tail",
+                "timeout",
+                "touch",
+                "tr",
+                "true",
+            ] {
                 host.link(tool, &program("busybox"));
             }
             // Debian builds its BusyBox without this one.
@@ -55,7 +88,7 @@ impl Host {
 
     /// Takes every program away but these and the shell.
     pub fn only(&mut self, tools: &[&str]) {
-        self.path = self.root.path().join("bin").to_str().unwrap().to_owned();
+        self.root.path().join("bin").to_str().unwrap().clone_into(&mut self.path);
         for tool in tools {
             self.link(tool, &program(tool));
         }
@@ -89,14 +122,19 @@ impl Host {
         for entry in std::fs::read_dir(self.app()).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-            let parts: Vec<&str> = name.split('.').map(|part| if TransactionId::parse(part).is_some() { "T" } else { part }).collect();
+            let parts: Vec<&str> = name
+                .split('.')
+                .map(|part| if TransactionId::parse(part).is_some() { "T" } else { part })
+                .collect();
             let metadata = path.symlink_metadata().unwrap();
             let content = if name.ends_with("-note") || name.ends_with("-holder") || !metadata.is_file() {
                 String::new()
             } else {
                 String::from_utf8_lossy(&std::fs::read(&path).unwrap()).trim_end().to_owned()
             };
-            found.push(format!("{} {:o} {content}", parts.join("."), metadata.mode() & 0o7777).trim_end().to_owned());
+            found.push(
+                format!("{} {:o} {content}", parts.join("."), metadata.mode() & 0o7777).trim_end().to_owned(),
+            );
         }
         found.sort();
         found
@@ -125,13 +163,24 @@ impl Host {
     }
 
     /// Starts a conversation with the command changed, such as by a profile in front.
-    pub fn start(&self, transaction: &TransactionId, who: &str, change: impl FnOnce(String) -> String) -> Peer {
+    pub fn start(
+        &self,
+        transaction: &TransactionId,
+        who: &str,
+        change: impl FnOnce(String) -> String,
+    ) -> Peer {
         let session = Session::new(transaction.clone(), who, &mut OsRandom).unwrap();
         let mut child = Command::new(self.root.path().join("bin/sh"))
             .args(["-c", &change(session.command(false))])
             .process_group(0)
             .env_clear()
-            .envs([("PATH", self.path.as_str()), ("HOME", "/"), ("content", "x"), ("output", "x"), ("line", "x")])
+            .envs([
+                ("PATH", self.path.as_str()),
+                ("HOME", "/"),
+                ("content", "x"),
+                ("output", "x"),
+                ("line", "x"),
+            ])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -202,7 +251,13 @@ impl Peer {
     pub fn stage(&mut self, old: Option<&str>, new: &str) -> String {
         let content = text(new);
         let expected = old.map(|old| Digest::of(old.as_bytes()));
-        self.ask(&Request::Stage(Stage { file: 1, expected, content: Content::Text(&content), mode: None, owner: None }))
+        self.ask(&Request::Stage(Stage {
+            file: 1,
+            expected,
+            content: Content::Text(&content),
+            mode: None,
+            owner: None,
+        }))
     }
 
     /// Runs an apply command in the folder of the files.
@@ -235,7 +290,11 @@ pub fn tell(reply: &Reply) -> String {
             (None, None) => "missing".to_owned(),
             (Some(file), None) => format!("file {} {:o}", file.size, file.mode),
             (_, Some(stopped)) => {
-                format!("{stopped:?} of {}{}", look.note.as_ref().unwrap().by, owed(&look.note.as_ref().unwrap().is_owed))
+                format!(
+                    "{stopped:?} of {}{}",
+                    look.note.as_ref().unwrap().by,
+                    owed(&look.note.as_ref().unwrap().is_owed)
+                )
             }
         },
         Reply::Staged(_) => "staged".to_owned(),

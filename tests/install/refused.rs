@@ -4,7 +4,7 @@ use std::process::Command;
 
 use luca_secrets::target::server::{Broken, Content, Digest, Reply, Request, Run, Stage};
 
-use super::peer::{Host, Peer, SHELLS, program, text, transaction};
+use super::peer::{Host, Peer, program, shells, text, transaction};
 
 /// Asks for the lock on a folder.
 fn lock(peer: &mut Peer, host: &Host) -> String {
@@ -17,7 +17,7 @@ fn look(peer: &mut Peer, host: &Host, name: &str) -> String {
 
 #[test]
 fn what_stands_there_is_named() {
-    for shell in SHELLS {
+    for shell in shells() {
         let host = Host::new(shell);
         std::fs::create_dir(host.app().join("folder")).unwrap();
         std::os::unix::fs::symlink("circle", host.app().join("circle")).unwrap();
@@ -39,9 +39,12 @@ fn what_stands_there_is_named() {
 
 #[test]
 fn requests_out_of_order_are_refused() {
-    for shell in SHELLS {
+    for shell in shells() {
         let host = Host::new(shell);
-        let wrong = format!("{}: the requests came in the wrong order, which is a mistake in this program", host.at("env"));
+        let wrong = format!(
+            "{}: the requests came in the wrong order, which is a mistake in this program",
+            host.at("env")
+        );
         let mut peer = host.connect();
         assert_eq!(look(&mut peer, &host, "env"), "missing");
         assert_eq!(peer.stage(None, "new"), wrong, "{shell}: not locked");
@@ -56,7 +59,7 @@ fn requests_out_of_order_are_refused() {
 
 #[test]
 fn a_second_conversation_is_told_who_has_the_lock() {
-    for shell in SHELLS {
+    for shell in shells() {
         let host = Host::new(shell);
         let (first, second) = (transaction(), transaction());
         let mut holder = host.connect_as(&first, "ada@laptop for 'prod'");
@@ -78,7 +81,11 @@ fn a_second_conversation_is_told_who_has_the_lock() {
         let refused = again.ask(&Request::Lock { folder: &folder, takeover: Some(&second) });
         assert_eq!(refused, format!("{folder}: the folder is locked by ada@laptop for 'prod'"));
         again.ask(&Request::Undo);
-        assert_eq!(again.ask(&Request::Lock { folder: &folder, takeover: Some(&first) }), "locked", "{shell}");
+        assert_eq!(
+            again.ask(&Request::Lock { folder: &folder, takeover: Some(&first) }),
+            "locked",
+            "{shell}"
+        );
         assert!(holder.child.wait().unwrap().success());
         again.cut();
         assert!(host.is_free());
@@ -87,7 +94,7 @@ fn a_second_conversation_is_told_who_has_the_lock() {
 
 #[test]
 fn seven_folders_are_too_many() {
-    let host = Host::new("dash");
+    let host = Host::new("bash");
     let mut peer = host.connect();
     for number in 1..=7 {
         std::fs::create_dir(host.app().join(number.to_string())).unwrap();
@@ -106,9 +113,14 @@ fn a_machine_without_flock_is_refused() {
         host.only(&["id"]);
         let mut peer = host.start(&transaction(), "ada", |command| command);
         let Ok(Reply::Greeted(greeting)) = peer.hear() else { panic!("no greeting") };
-        assert_eq!(greeting.user, "root");
-        assert_eq!(greeting.missing, ["flock", "sha256sum", "base64", "stat", "readlink", "timeout", "sync", "sed", "tail"]);
-        let refused = format!("{}: flock is not installed there, so nothing can be locked", host.at("env").folder());
+        let own = Command::new("id").arg("-un").output().unwrap();
+        assert_eq!(greeting.user, String::from_utf8(own.stdout).unwrap().trim());
+        assert_eq!(
+            greeting.missing,
+            ["flock", "sha256sum", "base64", "stat", "readlink", "timeout", "sync", "sed", "tail"]
+        );
+        let refused =
+            format!("{}: flock is not installed there, so nothing can be locked", host.at("env").folder());
         assert_eq!(lock(&mut peer, &host), refused);
         peer.cut();
     }
@@ -116,7 +128,7 @@ fn a_machine_without_flock_is_refused() {
 
 #[test]
 fn a_profile_that_talks_is_passed_over() {
-    for shell in SHELLS {
+    for shell in shells() {
         let host = Host::new(shell);
         let mut peer = host.start(&transaction(), "ada", |command| {
             format!("echo Welcome; echo 'luca-secrets is fun'; printf '\\377 no line end: '; {command}")
@@ -129,7 +141,7 @@ fn a_profile_that_talks_is_passed_over() {
 
 #[test]
 fn what_does_not_greet_is_named() {
-    let host = Host::new("dash");
+    let host = Host::new("bash");
     let broken = |before: &str| {
         let mut peer = host.start(&transaction(), "ada", |_| before.to_owned());
         peer.hear().err().unwrap()
@@ -152,7 +164,7 @@ fn what_does_not_greet_is_named() {
 
 #[test]
 fn a_connection_that_ends_says_so() {
-    let host = Host::new("dash");
+    let host = Host::new("bash");
     let mut peer = host.connect();
     peer.send(&Request::Lock { folder: &host.at("env").folder(), takeover: None });
     assert!(matches!(peer.hear(), Ok(Reply::Locked)));
@@ -165,17 +177,24 @@ fn a_connection_that_ends_says_so() {
 
 #[test]
 fn what_arrives_garbled_is_not_kept() {
-    for shell in SHELLS {
+    for shell in shells() {
         let host = Host::new(shell);
         for damage in ["QUJD", "####"] {
             let mut peer = host.connect();
             peer.begin(&host, "env");
             let content = text("new");
-            let stage = Stage { file: 1, expected: None, content: Content::Text(&content), mode: None, owner: None };
+            let stage =
+                Stage { file: 1, expected: None, content: Content::Text(&content), mode: None, owner: None };
             let bytes = String::from_utf8(peer.conversation.ask(&Request::Stage(stage)).to_vec()).unwrap();
-            std::io::Write::write_all(peer.input.as_mut().unwrap(), bytes.replace("bmV3", damage).as_bytes()).unwrap();
+            std::io::Write::write_all(peer.input.as_mut().unwrap(), bytes.replace("bmV3", damage).as_bytes())
+                .unwrap();
             let told = super::peer::tell(&peer.hear().unwrap());
-            assert!(told == format!("{}: what arrived there is not what was sent", host.at("env")) || told.contains("invalid input") || told.contains("truncated"), "{shell}: {told}");
+            assert!(
+                told == format!("{}: what arrived there is not what was sent", host.at("env"))
+                    || told.contains("invalid input")
+                    || told.contains("truncated"),
+                "{shell}: {told}"
+            );
             peer.cut();
             assert_eq!(host.list(), [""; 0]);
         }
@@ -184,7 +203,7 @@ fn what_arrives_garbled_is_not_kept() {
 
 #[test]
 fn a_folder_to_run_in_must_be_there() {
-    let host = Host::new("dash");
+    let host = Host::new("bash");
     let mut peer = host.connect();
     let (folder, words) = (host.at("gone"), ["true".to_owned()]);
     assert_eq!(
@@ -214,10 +233,7 @@ fn on_small_disk(option: &str, shell: &str) -> (Vec<String>, Vec<String>) {
     peer.cut();
     let list = std::fs::read_to_string(host.app().join("../list")).unwrap();
     let app = host.app().display().to_string();
-    (
-        told.iter().map(|line| line.replace(&app, "APP")).collect(),
-        list.lines().map(str::to_owned).collect(),
-    )
+    (told.iter().map(|line| line.replace(&app, "APP")).collect(), list.lines().map(str::to_owned).collect())
 }
 
 #[test]
@@ -225,7 +241,7 @@ fn on_small_disk(option: &str, shell: &str) -> (Vec<String>, Vec<String>) {
 fn a_full_disk_leaves_the_old_file() {
     for shell in ["dash", "bash"] {
         let (told, list) = on_small_disk("true", shell);
-        let full = "APP/env: nothing was changed, writing failed: no space left on device";
+        let full = "APP/env: writing in the folder failed: no space left on device";
         assert_eq!(told, ["locked", "file 3 644", full], "{shell}");
         assert_eq!(list, ["env", "old"]);
     }
@@ -248,19 +264,25 @@ fn as_nobody(host: &Host, peer_of: &str) -> Peer {
     }
     host.start(&transaction(), "ada", |command| {
         let inner = command.strip_prefix("exec ").unwrap().to_owned();
-        format!("exec {} --reuid=65534 --regid=65534 --clear-groups {inner}{peer_of}", program("setpriv").display())
+        format!(
+            "exec {} --reuid=65534 --regid=65534 --clear-groups {inner}{peer_of}",
+            program("setpriv").display()
+        )
     })
 }
 
 #[test]
 #[ignore = "needs to be root; run tests/run"]
 fn an_unprivileged_user_is_told_what_is_not_allowed() {
-    let host = Host::new("dash");
+    let host = Host::new("bash");
     host.write("env", "old", 0o600);
     let mut peer = as_nobody(&host, "");
     let Ok(Reply::Greeted(greeting)) = peer.hear() else { panic!("no greeting") };
     assert_eq!(greeting.user, "nobody");
-    assert_eq!(lock(&mut peer, &host), format!("{}: the folder cannot be written to", host.at("env").folder()));
+    assert_eq!(
+        lock(&mut peer, &host),
+        format!("{}: the folder cannot be written to", host.at("env").folder())
+    );
     assert_eq!(look(&mut peer, &host, "env"), format!("{}: the file cannot be read", host.at("env")));
     peer.cut();
     // The folder is the user's, the file is root's: it cannot be given back to root.
@@ -289,7 +311,7 @@ fn an_unprivileged_user_is_told_what_is_not_allowed() {
 #[test]
 #[ignore = "needs sudo; run tests/run"]
 fn sudo_that_would_ask_does_not_hang() {
-    let host = Host::new("dash");
+    let host = Host::new("bash");
     for folder in [host.app(), host.app().join("..")] {
         Command::new("chmod").arg("755").arg(folder).status().unwrap();
     }

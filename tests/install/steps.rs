@@ -2,7 +2,7 @@
 
 use luca_secrets::target::server::{Direction, Request};
 
-use super::peer::{Host, Peer, SHELLS};
+use super::peer::{Host, Peer, shells};
 
 /// How an install ends too early.
 #[derive(Clone, Copy, PartialEq)]
@@ -55,17 +55,25 @@ fn end(mut peer: Peer, how: End) {
 /// What is left after an end: everything in the folder.
 fn left(how: End, step: &str) -> &'static [&'static str] {
     match (how, step) {
-        (_, "committed") if how != End::Kill => &[".env.luca-secrets-previous 600 old", "env 640 new", "seen 644 new"],
+        (_, "committed") if how != End::Kill => {
+            &[".env.luca-secrets-previous 600 old", "env 640 new", "seen 644 new"]
+        }
         (_, "committed") => {
             &[".env.luca-secrets-previous 600 old", ".luca-secrets-holder 600", "env 640 new", "seen 644 new"]
         }
         (End::Kill, "locked") => &[".luca-secrets-holder 600", "env 640 old"],
-        (End::Kill, "staged") => {
-            &[".env.T.luca-secrets-new 640 new", ".env.luca-secrets-note 600", ".luca-secrets-holder 600", "env 640 old"]
-        }
-        (End::Kill, "swapped") => {
-            &[".env.luca-secrets-note 600", ".env.luca-secrets-undo 640 old", ".luca-secrets-holder 600", "env 640 new"]
-        }
+        (End::Kill, "staged") => &[
+            ".env.T.luca-secrets-new 640 new",
+            ".env.luca-secrets-note 600",
+            ".luca-secrets-holder 600",
+            "env 640 old",
+        ],
+        (End::Kill, "swapped") => &[
+            ".env.luca-secrets-note 600",
+            ".env.luca-secrets-undo 640 old",
+            ".luca-secrets-holder 600",
+            "env 640 new",
+        ],
         (End::Kill, "applied") => &[
             ".env.luca-secrets-note 600",
             ".env.luca-secrets-undo 640 old",
@@ -73,7 +81,9 @@ fn left(how: End, step: &str) -> &'static [&'static str] {
             "env 640 new",
             "seen 644 new",
         ],
-        (End::Kill, _) => &[".env.luca-secrets-note 600", ".luca-secrets-holder 600", "env 640 old", "seen 644 new"],
+        (End::Kill, _) => {
+            &[".env.luca-secrets-note 600", ".luca-secrets-holder 600", "env 640 old", "seen 644 new"]
+        }
         (_, "locked" | "staged" | "swapped") => &["env 640 old"],
         // The commands that had run with the new file have run again with the old one.
         _ => &["env 640 old", "seen 644 old"],
@@ -82,7 +92,7 @@ fn left(how: End, step: &str) -> &'static [&'static str] {
 
 #[test]
 fn a_cut_puts_everything_back_and_a_kill_leaves_a_note() {
-    for shell in SHELLS {
+    for shell in shells() {
         for how in [End::Cut, End::Terminate, End::Kill] {
             for step in STEPS {
                 let host = Host::new(shell);
@@ -99,15 +109,27 @@ fn a_cut_puts_everything_back_and_a_kill_leaves_a_note() {
 
 #[test]
 fn the_next_push_heals_what_a_kill_has_left() {
-    for shell in SHELLS {
+    for shell in shells() {
         for (step, direction, looked, healed, expected) in [
             ("locked", Direction::Back, "file 3 640", "healed", "env 640 old"),
             ("staged", Direction::Back, "Old of ada@laptop", "healed", "env 640 old"),
             ("staged", Direction::Forward, "Old of ada@laptop", "healed", "env 640 old"),
             ("swapped", Direction::Back, "New of ada@laptop", "healed", "env 640 old"),
             ("swapped", Direction::Forward, "New of ada@laptop", "healed, apply owed", "env 640 new"),
-            ("applied", Direction::Back, "New of ada@laptop, apply owed", "healed, apply owed", "env 640 old"),
-            ("applied", Direction::Forward, "New of ada@laptop, apply owed", "healed, apply owed", "env 640 new"),
+            (
+                "applied",
+                Direction::Back,
+                "New of ada@laptop, apply owed",
+                "healed, apply owed",
+                "env 640 old",
+            ),
+            (
+                "applied",
+                Direction::Forward,
+                "New of ada@laptop, apply owed",
+                "healed, apply owed",
+                "env 640 new",
+            ),
             ("undone", Direction::Back, "Old of ada@laptop, apply owed", "healed, apply owed", "env 640 old"),
             ("committed", Direction::Back, "file 3 640", "healed", "env 640 new"),
         ] {
@@ -118,7 +140,11 @@ fn the_next_push_heals_what_a_kill_has_left() {
             peer.kill();
             let mut peer = host.connect();
             assert_eq!(peer.begin(&host, "env"), ["locked", looked], "{shell} {step}");
-            assert_eq!(peer.ask(&Request::Heal { file: 1, direction }), healed, "{shell} {step} {direction:?}");
+            assert_eq!(
+                peer.ask(&Request::Heal { file: 1, direction }),
+                healed,
+                "{shell} {step} {direction:?}"
+            );
             if healed != "healed" {
                 assert_eq!(peer.apply(&host, "cat env >seen", 9), "");
                 assert_eq!(peer.ask(&Request::Settle), "settled");
@@ -133,7 +159,7 @@ fn the_next_push_heals_what_a_kill_has_left() {
 
 #[test]
 fn an_apply_that_is_owed_is_not_forgotten() {
-    for shell in SHELLS {
+    for shell in shells() {
         let host = Host::new(shell);
         host.write("env", "old", 0o640);
         let mut peer = host.connect();
@@ -146,7 +172,10 @@ fn an_apply_that_is_owed_is_not_forgotten() {
         peer.cut();
         let mut peer = host.connect();
         assert_eq!(peer.begin(&host, "env")[1], "Old of ada@laptop, apply owed");
-        assert_eq!(peer.stage(Some("old"), "newer"), format!("{}: an interrupted push has left the file unfinished", host.at("env")));
+        assert_eq!(
+            peer.stage(Some("old"), "newer"),
+            format!("{}: an interrupted push has left the file unfinished", host.at("env"))
+        );
         assert_eq!(peer.ask(&Request::Undo), "undone: ");
         assert_eq!(peer.ask(&Request::Heal { file: 1, direction: Direction::Back }), "healed, apply owed");
         assert_eq!(peer.stage(Some("old"), "newer"), "staged");
@@ -161,7 +190,7 @@ fn an_apply_that_is_owed_is_not_forgotten() {
 
 #[test]
 fn a_failed_apply_after_a_cut_leaves_it_owed() {
-    for shell in SHELLS {
+    for shell in shells() {
         let host = Host::new(shell);
         host.write("env", "old", 0o640);
         let mut peer = host.connect();
@@ -180,7 +209,7 @@ fn a_failed_apply_after_a_cut_leaves_it_owed() {
 
 #[test]
 fn a_file_changed_by_hand_is_never_overwritten() {
-    for shell in SHELLS {
+    for shell in shells() {
         let host = Host::new(shell);
         host.write("env", "old", 0o640);
         let changed = format!("{}: the file is not as it was when the plan was made", host.at("env"));
@@ -215,7 +244,7 @@ fn a_file_changed_by_hand_is_never_overwritten() {
 
 #[test]
 fn the_undo_of_a_first_install_removes_the_file() {
-    for shell in SHELLS {
+    for shell in shells() {
         for how in [End::Cut, End::Kill] {
             let host = Host::new(shell);
             let mut peer = host.connect();

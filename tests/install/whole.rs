@@ -4,10 +4,16 @@ use luca_secrets::sys::PrivateBytes;
 use luca_secrets::target::server::{Content, Digest, Reply, Request, Run, Stage};
 use proptest::prelude::*;
 
-use super::peer::{Host, Peer, SHELLS, tell, text};
+use super::peer::{Host, Peer, shells, tell, text};
 
 /// The whole install of a file, every request sent before the first reply is read.
-fn install(peer: &mut Peer, host: &Host, name: &str, old: Option<&[u8]>, content: Content<'_>) -> Vec<String> {
+fn install(
+    peer: &mut Peer,
+    host: &Host,
+    name: &str,
+    old: Option<&[u8]>,
+    content: Content<'_>,
+) -> Vec<String> {
     let (path, folder) = (host.at(name), host.at(name).folder());
     for request in [
         Request::Lock { folder: &folder, takeover: None },
@@ -25,7 +31,7 @@ fn install(peer: &mut Peer, host: &Host, name: &str, old: Option<&[u8]>, content
 
 #[test]
 fn a_whole_install_needs_no_answer_in_between() {
-    for shell in SHELLS {
+    for shell in shells() {
         let host = Host::new(shell);
         host.write(".env", "old\n", 0o640);
         let mut peer = host.connect();
@@ -43,7 +49,7 @@ fn a_whole_install_needs_no_answer_in_between() {
 
 #[test]
 fn a_second_install_keeps_one_backup_and_a_first_none() {
-    for shell in SHELLS {
+    for shell in shells() {
         let host = Host::new(shell);
         for (old, new) in [(None, "1"), (Some("1"), "2"), (Some("2"), "3")] {
             let mut peer = host.connect();
@@ -57,11 +63,14 @@ fn a_second_install_keeps_one_backup_and_a_first_none() {
 
 #[test]
 fn the_previous_file_is_put_back_by_hand_and_again() {
-    for shell in SHELLS {
+    for shell in shells() {
         let host = Host::new(shell);
         host.write("env", "new", 0o644);
         let mut peer = host.connect();
-        assert_eq!(install(&mut peer, &host, "env", Some(b"new"), Content::Previous)[2], format!("{}: there is no previous file", host.at("env")));
+        assert_eq!(
+            install(&mut peer, &host, "env", Some(b"new"), Content::Previous)[2],
+            format!("{}: there is no previous file", host.at("env"))
+        );
         peer.cut();
         host.write(".env.luca-secrets-previous", "old", 0o600);
         for (from, to) in [("new", "old"), ("old", "new")] {
@@ -69,14 +78,17 @@ fn the_previous_file_is_put_back_by_hand_and_again() {
             let told = install(&mut peer, &host, "env", Some(from.as_bytes()), Content::Previous);
             assert_eq!(told[2..], ["staged", "swapped", "", "committed", "ended"], "{shell}");
             peer.cut();
-            assert_eq!(host.list(), [format!(".env.luca-secrets-previous 600 {from}"), format!("env 644 {to}")]);
+            assert_eq!(
+                host.list(),
+                [format!(".env.luca-secrets-previous 600 {from}"), format!("env 644 {to}")]
+            );
         }
     }
 }
 
 #[test]
 fn a_symlink_stays_one_and_strange_paths_are_plain_paths() {
-    for shell in SHELLS {
+    for shell in shells() {
         let host = Host::new(shell);
         let strange = "it's \"a\" $(touch x) `id` * \\n é";
         std::fs::create_dir(host.app().join("-n folder")).unwrap();
@@ -87,7 +99,10 @@ fn a_symlink_stays_one_and_strange_paths_are_plain_paths() {
         let (path, real) = (host.at(link), host.at(&inner));
         peer.send(&Request::Look { file: 1, path: &path, with_content: true });
         let Reply::Looked(look) = peer.hear().unwrap() else { panic!("no look") };
-        assert_eq!((look.path.clone(), look.content.as_deref().map(Vec::as_slice)), (real.clone(), Some(&b"old"[..])));
+        assert_eq!(
+            (look.path.clone(), look.content.as_deref().map(Vec::as_slice)),
+            (real.clone(), Some(&b"old"[..]))
+        );
         assert_eq!(peer.ask(&Request::Lock { folder: &look.path.folder(), takeover: None }), "locked");
         assert_eq!(peer.stage(Some("old"), "new"), "staged");
         for (request, expected) in [(Request::Swap(1), "swapped"), (Request::Commit, "committed")] {
@@ -102,7 +117,7 @@ fn a_symlink_stays_one_and_strange_paths_are_plain_paths() {
 
 #[test]
 fn several_files_in_several_folders_are_one_transaction() {
-    for shell in SHELLS {
+    for shell in shells() {
         let host = Host::new(shell);
         let mut peer = host.connect();
         for (number, name) in ["a", "b", "c"].iter().enumerate() {
@@ -116,7 +131,8 @@ fn several_files_in_several_folders_are_one_transaction() {
             let file = number + 1;
             assert_eq!(peer.ask(&Request::Look { file, path: &path, with_content: false }), "file 3 600");
             let (content, expected) = (text("new"), Some(Digest::of(b"old")));
-            let stage = Stage { file, expected, content: Content::Text(&content), mode: Some(0o640), owner: None };
+            let stage =
+                Stage { file, expected, content: Content::Text(&content), mode: Some(0o640), owner: None };
             assert_eq!(peer.ask(&Request::Stage(stage)), "staged");
             assert_eq!(peer.ask(&Request::Swap(file)), "swapped");
         }
@@ -131,14 +147,18 @@ fn several_files_in_several_folders_are_one_transaction() {
 
 #[test]
 fn commands_are_run_as_words_with_a_deadline_and_their_last_lines() {
-    for shell in SHELLS {
+    for shell in shells() {
         let host = Host::new(shell);
         let mut peer = host.connect();
         for (script, seconds, expected) in [
             ("echo out; echo error >&2; read x; echo \"$? [$line]\"", 9, "out|error|1 []"),
             ("pwd | sed 's,.*/,,'; umask", 9, "app|0022"),
             ("printf 'a\\nb'", 9, "a|b"),
-            ("i=0; while [ $i -lt 5000 ]; do echo line $i; i=$((i+1)); done", 9, "line 4997|line 4998|line 4999"),
+            (
+                "i=0; while [ $i -lt 5000 ]; do echo line $i; i=$((i+1)); done",
+                9,
+                "line 4997|line 4998|line 4999",
+            ),
             // A daemon that keeps its output open is not waited for.
             ("sleep 30 & echo started", 9, "started"),
         ] {
@@ -159,7 +179,7 @@ fn commands_are_run_as_words_with_a_deadline_and_their_last_lines() {
 
 #[test]
 fn a_command_left_running_does_not_keep_the_lock() {
-    for shell in SHELLS {
+    for shell in shells() {
         let host = Host::new(shell);
         let mut peer = host.connect();
         peer.begin(&host, "env");
@@ -179,7 +199,7 @@ proptest! {
         shell in 0usize..3,
     ) {
         prop_assume!(name != "." && name != "..");
-        let host = Host::new(SHELLS[shell]);
+        let host = Host::new(shells().nth(shell % shells().count()).unwrap());
         let content = PrivateBytes::new(bytes.clone());
         let mut peer = host.connect();
         let told = install(&mut peer, &host, &name, None, Content::Bytes(&content));

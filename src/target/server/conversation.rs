@@ -141,9 +141,12 @@ impl Conversation {
             return (!self.pending.is_empty()).then_some(Broken::Cut);
         }
         let sudo = errors.lines().find(|line| line.contains("sudo: ")).and_then(|line| {
-            shown(line.split_once("sudo: ").map_or(line, |(before, said)| {
-                if before.is_empty() { said } else { line }
-            }))
+            shown(line.split_once("sudo: ").map_or(
+                line,
+                |(before, said)| {
+                    if before.is_empty() { said } else { line }
+                },
+            ))
         });
         Some(sudo.map_or_else(|| Broken::NoGreeting(last()), Broken::Sudo))
     }

@@ -341,10 +341,13 @@ slots() {
   while [ "$n" -lt "$count" ]; do n=$((n + 1)) && echo "$n"; done
 }
 
+keep_undo() {
+  if present "$undo"; then mv -f -- "$undo" "$previous" || return; fi
+  if present "$previous"; then chmod 600 "$previous" || return; fi
+}
+
 keep_previous() {
-  if present "$undo"; then
-    chmod 600 "$undo" && mv -f -- "$undo" "$previous" || return
-  fi
+  keep_undo || return
   discard "$note" "$temp" && sync -- "$dir"
 }
 
@@ -366,9 +369,11 @@ commit() {
   for n in $(slots); do
     load "$n"
     [ "$phase" = swapped ] || continue
-    detail=$({ jot committed && keep_previous; } 2>&1) || { fail cannot-write "$detail"; return; }
+    detail=$({ jot committed && sync -- "$note"; } 2>&1) || { fail cannot-write "$detail"; return; }
+    # From here there is no way back: whoever finds the note goes on.
     owed=
     enter committed
+    detail=$(keep_previous 2>&1) || { fail unfinished "$detail"; return; }
   done
   applies=0 applying=
   echo ok commit
@@ -444,8 +449,7 @@ heal() {
     detail=$(put_back 2>&1) || { fail cannot-write "$detail"; return; }
   else
     owed=1
-    detail=$({ jot owed && present "$undo" && chmod 600 "$undo" && mv -f -- "$undo" "$previous"; } 2>&1)
-    if present "$undo"; then fail cannot-write "$detail"; return; fi
+    detail=$({ jot owed && keep_undo; } 2>&1) || { fail cannot-write "$detail"; return; }
   fi
   if [ "$owed" ]; then
     enter healed

@@ -29,7 +29,8 @@ impl Output {
     pub fn last_lines(&self, most: usize, redactor: &Redactor) -> Vec<String> {
         let clean = redactor.redact(self.0.expose());
         // What a terminal would have overwritten is not worth a line; colours are not either.
-        let lines = clean.lines().map(|line| line.rsplit('\r').find(|part| !part.is_empty()).unwrap_or_default());
+        let lines =
+            clean.lines().map(|line| line.rsplit('\r').find(|part| !part.is_empty()).unwrap_or_default());
         let mut last: Vec<String> = lines.map(plain).filter(|line| !line.trim().is_empty()).collect();
         last.split_off(last.len().saturating_sub(most))
     }

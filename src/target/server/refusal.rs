@@ -36,6 +36,8 @@ pub enum Problem {
     Unhealed,
     /// Writing or renaming failed.
     CannotWrite,
+    /// The new file stays, and what lies beside it could not be put away; the next push does that.
+    Unfinished,
     /// What was written is not what was sent.
     Garbled,
     /// The owner or the mode cannot be set.
@@ -79,6 +81,7 @@ impl Refusal {
             "changed" => Problem::Changed,
             "unhealed" => Problem::Unhealed,
             "cannot-write" => Problem::CannotWrite,
+            "unfinished" => Problem::Unfinished,
             "garbled" => Problem::Garbled,
             "cannot-own" => Problem::CannotOwn,
             "no-previous" => Problem::NoPrevious,
@@ -99,12 +102,14 @@ impl Refusal {
         Some(match self.problem {
             Problem::NoFlock => "install it there: apt-get install util-linux, or apk add util-linux",
             Problem::NoFolder => "make the folder there, or correct the path in the schema",
-            Problem::ReadOnly | Problem::Unreadable => "connect as the file's owner, or as one who may use sudo",
+            Problem::ReadOnly | Problem::Unreadable => {
+                "connect as the file's owner, or as one who may use sudo"
+            }
             Problem::Held => "wait until that push has ended and try again",
             Problem::TooManyFolders => "put files of one server into fewer folders",
             Problem::Symlink | Problem::NotAFile => "correct the path in the schema, or what stands there",
             Problem::Changed => "see luca-secrets diff",
-            Problem::Unhealed => "run luca-secrets push --recover",
+            Problem::Unhealed | Problem::Unfinished => "run luca-secrets push --recover",
             Problem::CannotWrite if self.is_full() => "make room there and try again",
             Problem::CannotOwn => "connect as root, or as one who may use sudo, or leave the owner as it is",
             Problem::NoDocker => "the schema asks for a variable of containers: install docker there",
@@ -130,7 +135,8 @@ impl Refusal {
             Problem::TooLarge => "the file is larger than 4 MiB",
             Problem::Changed => "the file is not as it was when the plan was made",
             Problem::Unhealed => "an interrupted push has left the file unfinished",
-            Problem::CannotWrite => "nothing was changed, writing failed",
+            Problem::CannotWrite => "writing in the folder failed",
+            Problem::Unfinished => "the new file is in place, but the old one could not be put away",
             Problem::Garbled => "what arrived there is not what was sent",
             Problem::CannotOwn => "the owner and mode cannot be set",
             Problem::NoPrevious => "there is no previous file",

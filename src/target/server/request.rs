@@ -184,10 +184,7 @@ mod tests {
         let folder = ServerPath::parse("/it's $HOME").unwrap();
         let words = ["sh".to_owned(), "a\nb'".to_owned()];
         let run = Run { folder: &folder, words: &words, seconds: 90 };
-        assert_eq!(
-            spelled(Request::Apply(run)),
-            "apply 90 '/it'\\''s $HOME' 'sh' 'a'\"$nl\"'b'\\'''\n"
-        );
+        assert_eq!(spelled(Request::Apply(run)), "apply 90 '/it'\\''s $HOME' 'sh' 'a'\"$nl\"'b'\\'''\n");
     }
 
     #[test]
