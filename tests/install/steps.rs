@@ -1,8 +1,10 @@
 //! Installs that are cut off or killed after each step, and what heals them.
 
-use luca_secrets::target::server::{Direction, Request};
+use std::io::Write;
 
-use super::peer::{Host, Peer, shells};
+use luca_secrets::target::server::{Content, Digest, Direction, Request, Stage};
+
+use super::peer::{Host, Peer, shells, text};
 
 /// How an install ends too early.
 #[derive(Clone, Copy, PartialEq)]
@@ -259,6 +261,26 @@ fn the_undo_of_a_first_install_removes_the_file() {
                 peer.cut();
             }
             assert_eq!(host.list(), [""; 0], "{shell}");
+        }
+    }
+}
+
+#[test]
+fn a_request_that_arrives_in_part_is_none() {
+    for shell in shells() {
+        for part in [3, 100, 300, 420] {
+            let host = Host::new(shell);
+            host.write("env", "old", 0o640);
+            let mut peer = host.connect();
+            peer.begin(&host, "env");
+            let (content, expected) = (text(&"new".repeat(100)), Some(Digest::of(b"old")));
+            let content = Content::Text(&content);
+            let stage = Stage { file: 1, expected, content, mode: None, owner: None };
+            let bytes = peer.conversation.ask(&Request::Stage(stage));
+            peer.input.as_mut().unwrap().write_all(&bytes[..part]).unwrap();
+            peer.cut();
+            assert_eq!(host.list(), ["env 640 old"], "{shell} {part}");
+            assert!(host.is_free());
         }
     }
 }
