@@ -17,6 +17,8 @@ const EXITS: &[(&str, &str)] = &[
     ("src/import/", "reads values out of other files and redacts them there"),
     ("src/http/client.rs", "the header that carries a token"),
     ("src/target/github/", "seals, spells variables, measures"),
+    ("src/target/server/request.rs", "spells the content for the server"),
+    ("src/target/server/output.rs", "redacts what a command over there has said"),
     ("src/cli/ui.rs", "prints what the user asked for"),
     ("src/cli/context.rs", "tells the runner what to hide"),
     ("src/cli/identities.rs", "parses identities"),

@@ -25,6 +25,7 @@ mod commands;
 mod git;
 mod history;
 mod servers;
+mod install;
 mod edit;
 mod identities;
 mod interop;

@@ -1,10 +1,9 @@
 //! From arguments to an exit code.
 
+use std::cell::RefCell;
 use std::ffi::OsString;
 
 use crate::store::Prompt;
-use std::cell::RefCell;
-
 use crate::sys::{NoTerminal, SharedTerminal, System, Variable};
 
 use super::args::{Arguments, Command, parse};
