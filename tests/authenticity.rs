@@ -452,7 +452,8 @@ fn readers_and_writers_at_once_see_no_older_store() {
 #[test]
 fn a_machine_that_can_remember_nothing_works() {
     let world = World::filled();
-    let note = "identity from the configuration folder: [world]/home/.config/luca-secrets/identity.txt\n";
+    let note = "--identity: not given\nLUCA_SECRETS_IDENTITY: not set\nLUCA_SECRETS_IDENTITY_FILE: not set\n\
+                the keyring: nothing was put there\nidentity from the configuration folder: [world]/home/.config/luca-secrets/identity.txt\n";
     let new = format!("the store is new here: fingerprint {}, generation 3\n", print(&world));
     for (kind, reason) in [(30, "read-only file system"), (13, "permission denied")] {
         world.forget_stores();

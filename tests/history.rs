@@ -448,6 +448,7 @@ fn the_side_that_loses_a_conflict_is_an_earlier_value() {
 /// The merge driver on three documents; the merged one.
 fn merged(schema: &str, base: &str, ours: &str, theirs: &str) -> String {
     let world = World::new();
+    store_with(&world, "");
     world.write("schemas/more.toml", schema);
     for (name, rest) in [("base", base), ("ours", ours), ("theirs", theirs)] {
         world.write(name, seal(format!("{}{rest}", header()).as_bytes(), Format::AsciiArmor));
