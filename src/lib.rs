@@ -15,4 +15,5 @@ pub mod import;
 pub mod ssh;
 pub mod http;
 pub mod target;
+pub mod push;
 pub mod cli;
