@@ -11,13 +11,17 @@ use crate::name::SecretName;
 use crate::secret::{SecretText, SecretValue};
 use crate::sys::{Disk, FolderLock};
 
+use super::compare::readers;
 use super::document::Document;
 use super::entries::check_secrets_text;
 use super::envelope;
 use super::error::StoreError;
 use super::merge::{Merged, merge};
+use super::exposed::{self, Exposures};
+use super::identity::Keys;
 use super::outline::DocumentError;
-use super::parts::Header;
+use super::parts::{Header, Recipient};
+use super::readers::{Upkeep, prove, sealing_keys};
 use super::splice::{Changes, apply, differences, lines_inside_values};
 use super::state::{Unlocked, open, read};
 use super::version::Origin;
@@ -62,6 +66,14 @@ pub struct Committed {
     pub changes: Vec<(SecretName, Change)>,
     /// The secrets that were in conflict and are no longer.
     pub settled: Vec<SecretName>,
+    /// The readers who came and went.
+    pub readers: Vec<(Recipient, Change)>,
+    /// The secrets that are exposed now and were not before.
+    pub exposed: Vec<SecretName>,
+    /// The secrets that were exposed and are no longer.
+    pub cleared: Vec<SecretName>,
+    /// How many identities at hand were seen to open what was written; counted where readers or the key changed.
+    pub proven: usize,
     /// Whether anything was written: a commit that changes nothing leaves the bytes alone.
     pub written: bool,
     /// Whether somebody else's changes were merged in.
@@ -80,6 +92,8 @@ pub struct Edit<'a> {
     settled: BTreeSet<SecretName>,
     /// The whole text of the secrets, where a person has rewritten it.
     text: Option<SecretText>,
+    /// What changes beside secrets.
+    pub(super) upkeep: Upkeep,
 }
 
 impl Unlocked {
@@ -92,6 +106,7 @@ impl Unlocked {
             changes: Changes::new(),
             settled: BTreeSet::new(),
             text: None,
+            upkeep: Upkeep::default(),
         }
     }
 
@@ -188,16 +203,26 @@ impl Edit<'_> {
             Merged::Conflict(names) => return Err(StoreError::Conflict(names)),
         };
         let region = self.region(theirs, &ours)?;
+        let recipients = self.upkeep.readers(path, &self.store.document, theirs)?;
+        let exposures = self.upkeep.exposures(theirs, &ours, &listed(theirs, &ours));
         let mut committed = Committed {
             generation: theirs.generation(),
             changes: listed(theirs, &ours),
             settled: self.settled_in(theirs),
+            readers: readers(theirs.recipients(), &recipients),
+            exposed: exposed::open_only_in(&exposures, &theirs.exposures),
+            cleared: exposed::open_only_in(&theirs.exposures, &exposures),
+            proven: 0,
             written: false,
             merged: newer.is_some(),
         };
-        if region.expose() != theirs.secrets_text().expose() || !committed.settled.is_empty() {
-            let text = next_text(theirs, &region, author, self.origin, &committed);
-            self.write(disk, theirs, text)?;
+        let has_upkeep = self.upkeep.rekey
+            || recipients.as_slice() != theirs.recipients()
+            || exposures != theirs.exposures;
+        if region.expose() != theirs.secrets_text().expose() || !committed.settled.is_empty() || has_upkeep {
+            let around = Around { recipients: &recipients, exposures: &exposures };
+            let text = next_text(theirs, &region, author, self.origin, &committed, &around);
+            committed.proven = self.write(disk, theirs, text)?;
             committed.generation += 1;
             committed.written = true;
         }
@@ -219,20 +244,32 @@ impl Edit<'_> {
         text.map(|text| text.tidied()).map_err(StoreError::Text)
     }
 
-    fn write(&self, disk: &Disk, theirs: &Document, text: SecretText) -> Result<(), StoreError> {
+    /// Writes it, after opening it with the identities at hand if readers or the key change; how many opened it.
+    fn write(&self, disk: &Disk, theirs: &Document, text: SecretText) -> Result<usize, StoreError> {
         let path = &self.store.path;
         // What cannot be read back must not replace what can.
         let next = Document::parse(text).map_err(StoreError::Text)?;
-        let keys: Vec<&str> = theirs.recipients().iter().map(|recipient| recipient.key.as_str()).collect();
-        let sealed = envelope::seal(next.text(), &keys, &self.store.keys)
+        let keys: Vec<&str> = next.recipients().iter().map(|recipient| recipient.key.as_str()).collect();
+        let without = Keys::new(Vec::new(), &self.store.keys.prompt);
+        let known = sealing_keys(&self.store.keys, &without, theirs.recipients(), next.recipients());
+        let sealed = envelope::seal(next.text(), &keys, known)
             .map_err(|error| StoreError::Envelope(path.clone(), error))?;
+        let proven =
+            if self.upkeep.wants_proof() { prove(path, &sealed, &next, &self.store.keys)? } else { 0 };
         let mode = disk.permissions(path)?.mode & 0o777;
-        Ok(disk.replace(path, &sealed, mode)?)
+        disk.replace(path, &sealed, mode)?;
+        Ok(proven)
     }
 
     fn base(&self) -> &Document {
         self.earlier.as_ref().unwrap_or(&self.store.document)
     }
+}
+
+/// What stands around the secrets in the next document.
+struct Around<'a> {
+    recipients: &'a [Recipient],
+    exposures: &'a Exposures,
 }
 
 /// The document one generation on.
@@ -242,10 +279,13 @@ fn next_text(
     author: &Author,
     origin: Origin,
     committed: &Committed,
+    around: &Around<'_>,
 ) -> SecretText {
     let changes = &committed.changes;
     let conflicts = theirs.open_conflicts(&committed.settled.iter().cloned().collect());
-    let tables = theirs.foreign().chain((!conflicts.is_empty()).then_some(conflicts.expose()));
+    let exposures = exposed::spell(around.exposures);
+    let own = [&conflicts, &exposures].map(SecretText::expose);
+    let tables = theirs.foreign().chain(own.into_iter().filter(|table| !table.is_empty()));
     let header = Header {
         generation: theirs.generation() + 1,
         written: author.now,
@@ -258,7 +298,7 @@ fn next_text(
     let new = changes.iter().filter(|(_, change)| *change != Change::Removed).map(|(name, _)| {
         (name.as_str(), Cow::Owned(format!("{{ since = {}, origin = \"{}\" }}", author.now, origin.name())))
     });
-    Document::compose(&header, theirs.recipients(), region.expose(), old.chain(new), tables)
+    Document::compose(&header, around.recipients, region.expose(), old.chain(new), tables)
 }
 
 pub(super) fn listed(base: &Document, changes: &Changes) -> Vec<(SecretName, Change)> {

@@ -1,7 +1,8 @@
 //! What TOML forbids and a walk over single scalars does not see: keys and tables that stand twice.
 //!
 //! Whoever opens the store with stock `age` must be able to read it with any TOML parser. The secrets' own part and the
-//! conflicts are held to that where they are read; the rest, which holds no secret values, is given to the `toml` crate.
+//! conflicts are held to that where they are read, and so are the exposures; the rest, which holds no secret values, is
+//! given to the `toml` crate.
 
 use std::collections::HashSet;
 
@@ -22,7 +23,7 @@ pub(super) fn refuse_what_toml_refuses(text: &str, outline: &Outline) -> Result<
     // Where each piece starts, in the rest and in the text.
     let mut pieces = vec![(0, 0)];
     for (index, table) in outline.tables.iter().enumerate().skip(1) {
-        let is_ours = matches!(section(table), "secrets" | "conflicts");
+        let is_ours = matches!(section(table), "secrets" | "conflicts" | "exposed");
         if is_ours || (skip_versions && section(table) == "versions") {
             continue;
         }

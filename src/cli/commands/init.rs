@@ -239,7 +239,7 @@ fn make_store(
 ) -> Result<(), Failure> {
     let author = context.author();
     let name = args.name.clone().unwrap_or_else(|| author.name.clone());
-    let recipient = Recipient { name, key, since: author.now };
+    let recipient = Recipient::new(name, key, author.now);
     let store = Store::at(context.settings.store.clone());
     let keys = context.keys(keys);
     Ok(store.create(&context.disk, context.random.as_mut(), &author, recipient, &keys)?)
