@@ -12,4 +12,6 @@ pub mod store;
 pub mod bundle;
 pub mod render;
 pub mod import;
+pub mod http;
+pub mod target;
 pub mod cli;

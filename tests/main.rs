@@ -26,4 +26,5 @@ mod identities;
 mod interop;
 mod keyring;
 mod readme;
+mod github;
 mod parsers;

@@ -33,6 +33,32 @@ pub enum Variable {
     NoColor,
     /// Who is working.
     User,
+    /// A file of certificate authorities to trust in place of the system's.
+    SslCertFile,
+    /// A folder of them.
+    SslCertDir,
+    /// The proxy for `https` addresses, and the ways it is written.
+    HttpsProxy,
+    /// The same.
+    HttpsProxyLower,
+    /// The proxy for every address.
+    AllProxy,
+    /// The same.
+    AllProxyLower,
+    /// The hosts that are reached without a proxy.
+    NoProxy,
+    /// The same.
+    NoProxyLower,
+    /// A token for github.com, as `gh` takes it.
+    GhToken,
+    /// A token for github.com, or for the host of the Actions job that this is.
+    GithubToken,
+    /// A token for a GitHub Enterprise host, as `gh` takes it.
+    GhEnterpriseToken,
+    /// The same.
+    GithubEnterpriseToken,
+    /// The API of the host that the Actions job runs for.
+    GithubApiUrl,
 }
 
 impl Variable {
@@ -52,6 +78,19 @@ impl Variable {
             Self::GithubActions => "GITHUB_ACTIONS",
             Self::NoColor => "NO_COLOR",
             Self::User => "USER",
+            Self::SslCertFile => "SSL_CERT_FILE",
+            Self::SslCertDir => "SSL_CERT_DIR",
+            Self::HttpsProxy => "HTTPS_PROXY",
+            Self::HttpsProxyLower => "https_proxy",
+            Self::AllProxy => "ALL_PROXY",
+            Self::AllProxyLower => "all_proxy",
+            Self::NoProxy => "NO_PROXY",
+            Self::NoProxyLower => "no_proxy",
+            Self::GhToken => "GH_TOKEN",
+            Self::GithubToken => "GITHUB_TOKEN",
+            Self::GhEnterpriseToken => "GH_ENTERPRISE_TOKEN",
+            Self::GithubEnterpriseToken => "GITHUB_ENTERPRISE_TOKEN",
+            Self::GithubApiUrl => "GITHUB_API_URL",
         }
     }
 
