@@ -7,7 +7,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use super::commands::{
     check, compare, completions, edit, export, generate, get, git, identity, import, init, list, manual,
-    merge, remove, render, run, set,
+    merge, recipients, rekey, remove, render, run, set,
 };
 
 /// Keeps a project's secrets in one encrypted file, and renders from it the files that programs read.
@@ -105,6 +105,8 @@ pub(super) enum Command {
     List(list::ListArgs),
     Man(manual::ManArgs),
     Merge(merge::MergeArgs),
+    Recipients(recipients::RecipientsArgs),
+    Rekey(rekey::RekeyArgs),
     Render(render::RenderArgs),
     Rm(remove::RemoveArgs),
     Run(run::RunArgs),

@@ -45,6 +45,9 @@ pub(super) fn say_committed(context: &mut Context, committed: &Committed) {
     for name in &committed.settled {
         context.ui.ok(&format!("{name} is no longer in conflict"));
     }
+    for name in &committed.cleared {
+        context.ui.ok(&format!("{name} is no longer exposed"));
+    }
     if committed.changes.is_empty() && committed.settled.is_empty() {
         context.ui.ok("comments changed");
     }

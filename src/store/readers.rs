@@ -153,8 +153,8 @@ pub(super) fn prove(
             // Nobody was there to be asked, or a token is not plugged in: it proves nothing and refutes nothing.
             Err(EnvelopeError::Key(_)) => {}
             _ => {
-                let key = identity.recipient().ok().flatten();
-                if key.is_some_and(|key| expected.recipients().iter().any(|one| one.is_for(&key))) {
+                let keys = identity.known_recipients();
+                if keys.iter().any(|key| expected.recipients().iter().any(|one| one.is_for(key))) {
                     return Err(StoreError::Unproven(path.to_owned()));
                 }
             }

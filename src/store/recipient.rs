@@ -143,7 +143,7 @@ pub fn fingerprint(key: &str) -> Option<String> {
 }
 
 /// Whether it is the name of a kind of SSH keys.
-fn is_ssh_kind(word: &str) -> bool {
+pub(super) fn is_ssh_kind(word: &str) -> bool {
     ["ssh-", "ecdsa-", "sk-"].iter().any(|prefix| word.starts_with(prefix))
 }
 

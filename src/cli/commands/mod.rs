@@ -15,6 +15,8 @@ pub(super) mod init;
 pub(super) mod list;
 pub(super) mod manual;
 pub(super) mod merge;
+pub(super) mod recipients;
+pub(super) mod rekey;
 pub(super) mod remove;
 pub(super) mod render;
 pub(super) mod run;

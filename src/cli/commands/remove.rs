@@ -38,6 +38,9 @@ pub(crate) fn run(args: &RemoveArgs, context: &mut Context) -> Result<(), Failur
         for (target, variable) in users(&schema, &name) {
             context.ui.warn(&format!("{name} is used by {variable} of {target}"));
         }
+        if store.document().is_exposed(&name) {
+            context.ui.warn(&format!("{name} is exposed and stays so: whoever knows the value still does"));
+        }
         edit.remove(name);
     }
     let question = format!("remove {}?", count(edit.preview().len(), "secret"));
