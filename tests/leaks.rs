@@ -50,6 +50,12 @@ fn no_command_shows_a_value_unasked() {
         &["export", "--format", "json", "--to", "out.json"],
         &["generate", "-v", "database.password"],
         &["edit", "-v"],
+        &["recipients", "list", "-v"],
+        &["recipients", "add", "--yes", "new.env"],
+        &["recipients", "add", "--yes", "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"],
+        &["recipients", "remove", "--yes", "-v", "age1ql3z7hjy5"],
+        &["recipients", "waive", "database.password", "--because", "made up"],
+        &["rekey", "-v"],
         &["rm", "-n", "database.password"],
         &["rm", "--yes", "database.password"],
     ];

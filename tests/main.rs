@@ -26,5 +26,6 @@ mod identities;
 mod interop;
 mod keyring;
 mod readme;
+mod recipients;
 mod github;
 mod parsers;

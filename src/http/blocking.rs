@@ -15,9 +15,8 @@ pub fn send_and_wait(
     time_out: Duration,
 ) -> Result<Response, HttpError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| {
-        HttpError::Unreachable(request.address.host().to_owned(), describe(&error))
-    })?;
+    let runtime = runtime
+        .map_err(|error| HttpError::Unreachable(request.address.host().to_owned(), describe(&error)))?;
     let client = Client::new(env, time_out)?;
     runtime.block_on(client.send(request))
 }

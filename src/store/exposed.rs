@@ -176,7 +176,8 @@ pub(super) fn mark(exposures: &mut Exposures, name: SecretName, new: Exposure) {
 /// The names that are exposed in one and not in the other.
 pub(super) fn open_only_in(one: &Exposures, other: &Exposures) -> Vec<SecretName> {
     let is_open = |exposure: &Exposure| exposure.waived.is_none();
-    let only = one.iter().filter(|(name, exposure)| is_open(exposure) && !other.get(*name).is_some_and(is_open));
+    let only =
+        one.iter().filter(|(name, exposure)| is_open(exposure) && !other.get(*name).is_some_and(is_open));
     only.map(|(name, _)| name.clone()).collect()
 }
 

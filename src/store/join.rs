@@ -203,7 +203,8 @@ fn exposures(
 ) -> exposed::Exposures {
     let mut joined = exposed::join(&base.exposures, &ours.exposures, &theirs.exposures);
     for (kept, removed) in [(ours, theirs), (theirs, ours)] {
-        let former = readers.iter().filter(|one| !removed.recipients().iter().any(|reader| reader.key == one.key));
+        let former =
+            readers.iter().filter(|one| !removed.recipients().iter().any(|reader| reader.key == one.key));
         for reader in former.filter(|one| kept.recipients().iter().any(|reader| reader.key == one.key)) {
             let changed = differences(base, kept);
             for (name, _) in changed.into_iter().filter(|(_, value)| value.is_some()) {

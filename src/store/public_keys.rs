@@ -83,7 +83,10 @@ mod tests {
     fn keys_are_found_among_what_stands_around_them() {
         let some = |text: &str| Some(text.to_owned());
         assert_eq!(parts(AGE), (AGE.to_owned(), None, None));
-        assert_eq!(parts(&format!("{SSH} anna@example.com ")), (SSH.to_owned(), some("anna@example.com"), None));
+        assert_eq!(
+            parts(&format!("{SSH} anna@example.com ")),
+            (SSH.to_owned(), some("anna@example.com"), None)
+        );
         let restricted = format!("command=\"echo hi\",no-pty {SSH} anna");
         assert_eq!(parts(&restricted), (SSH.to_owned(), some("anna"), None));
         assert_eq!(parts(&format!("db.example.com {SSH}")), (SSH.to_owned(), None, some("db.example.com")));
@@ -106,8 +109,10 @@ mod tests {
     fn a_comment_above_a_key_is_its_name() {
         let text = format!("# Anna\n{AGE}\n\n# a heading\n\n{SSH}\nnonsense\n");
         let found = PublicKey::all(&text);
-        let comments: Vec<_> =
-            found.iter().map(|(line, key)| (*line, key.as_ref().ok().and_then(|key| key.comment.clone()))).collect();
+        let comments: Vec<_> = found
+            .iter()
+            .map(|(line, key)| (*line, key.as_ref().ok().and_then(|key| key.comment.clone())))
+            .collect();
         assert_eq!(comments, [(2, Some("Anna".to_owned())), (6, None), (7, None)]);
         assert!(found[2].1.is_err());
     }

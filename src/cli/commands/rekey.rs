@@ -34,6 +34,8 @@ pub(crate) fn run(args: &RekeyArgs, context: &mut Context) -> Result<(), Failure
     context.ui.ok(&format!("sealed with a fresh key for {readers}, generation {generation}"));
     say_proof(&committed, context);
     context.ui.hint("earlier copies, such as git's old commits, stay readable with the old keys");
-    context.ui.hint("whoever should not know a value any more: `luca-secrets recipients remove`, then new values");
+    context
+        .ui
+        .hint("whoever should not know a value any more: `luca-secrets recipients remove`, then new values");
     Ok(())
 }

@@ -60,8 +60,12 @@ pub(super) fn warn_of_few(readers: &[Recipient], context: &mut Context) {
     if let [only] = readers
         && only.key != PASSPHRASE
     {
-        context.ui.warn(&format!("only one recipient: whoever loses the key of {} loses the store", only.name));
-        context.ui.hint("add a second one, such as a key that is kept offline, with `luca-secrets recipients add`");
+        context
+            .ui
+            .warn(&format!("only one recipient: whoever loses the key of {} loses the store", only.name));
+        context
+            .ui
+            .hint("add a second one, such as a key that is kept offline, with `luca-secrets recipients add`");
     }
 }
 

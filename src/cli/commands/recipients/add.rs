@@ -17,7 +17,7 @@ use super::{access, github};
 /// Let more people or machines read the store
 ///
 /// WHO is a public key (age1…, ssh-ed25519 …), a file with public keys (age's recipients files, .pub files,
-/// authorized_keys), or github:USER. All of GitHub's keys of the user are shown before any is added, and those that were
+/// `authorized_keys`), or github:USER. All of GitHub's keys of the user are shown before any is added, and those that were
 /// added are kept: when the user's keys have changed later, that is shown and asked about anew. The store is sealed with
 /// a fresh key, and opened again with the identities at hand before it takes the old one's place.
 ///
@@ -40,7 +40,7 @@ pub(crate) struct AddArgs {
     /// A server, by its public host key or the output of `ssh-keyscan`
     #[arg(long, value_name = "FILE")]
     ssh_host_key: Vec<PathBuf>,
-    /// GitHub's API [default: https://api.github.com]
+    /// Another API than that of github.com, by its address
     #[arg(long, value_name = "URL")]
     github_api: Option<String>,
     /// Take the place of the passphrase that the store is sealed with
@@ -84,16 +84,20 @@ pub(super) fn run(args: &AddArgs, context: &mut Context) -> Result<(), Failure> 
         say_who_still_opens(&store, &readers, context)?;
         confirm(args, has_changed, new.len(), context)?;
     }
-    write(&store, readers, context)
+    write(&store, &readers, context)
 }
 
 fn confirm(args: &AddArgs, has_changed: bool, new: usize, context: &mut Context) -> Result<(), Failure> {
     let question = format!("let {} read the store?", recipients(new));
     if has_changed && !context.settings.interactive {
         // Whoever took over an account would be let in by the next script.
-        return Err(Failure::new("the keys of a GitHub user have changed since they were added, and nobody is there to ask")
-            .kind(Kind::Held)
-            .hint("ask the user on another way, then add the new key itself: `luca-secrets recipients add KEY`"));
+        return Err(Failure::new(
+            "the keys of a GitHub user have changed since they were added, and nobody is there to ask",
+        )
+        .kind(Kind::Held)
+        .hint(
+            "ask the user on another way, then add the new key itself: `luca-secrets recipients add KEY`",
+        ));
     }
     if (has_changed || !args.yes.yes) && !context.confirm(&question)? {
         return Err(Failure::new("nobody was added"));
@@ -135,14 +139,16 @@ fn described(
     }
     if let Some(note) = note {
         let note = access::words(note, "a note")?;
-        known.iter().for_each(|index| readers[*index].note = Some(note.clone()));
+        for index in known {
+            readers[index].note = Some(note.clone());
+        }
     }
     Ok(readers)
 }
 
-fn write(store: &Unlocked, readers: Vec<Recipient>, context: &mut Context) -> Result<(), Failure> {
+fn write(store: &Unlocked, readers: &[Recipient], context: &mut Context) -> Result<(), Failure> {
     let mut edit = store.edit(Origin::Edit);
-    edit.set_recipients(readers.clone());
+    edit.set_recipients(readers.to_vec());
     let committed = edit.commit(&context.disk, &context.author(), context.settings.patience)?;
     for (reader, change) in &committed.readers {
         let what = if *change == Change::Removed { "can no longer read" } else { "can read" };
@@ -152,6 +158,6 @@ fn write(store: &Unlocked, readers: Vec<Recipient>, context: &mut Context) -> Re
         context.ui.ok("names and notes changed");
     }
     say_proof(&committed, context);
-    warn_of_few(&readers, context);
+    warn_of_few(readers, context);
     Ok(())
 }

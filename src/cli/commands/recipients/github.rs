@@ -44,15 +44,19 @@ pub(super) fn candidates(
         return Err(Failure::usage("after github: stands the name of a user, such as github:octocat"));
     }
     let base = api.or_else(|| context.env.text(Variable::GithubApi)).unwrap_or(API).to_owned();
-    let address = Address::parse(&base).map_err(|error| Failure::usage(format_args!("GitHub's API: {error}")))?;
+    let address =
+        Address::parse(&base).map_err(|error| Failure::usage(format_args!("GitHub's API: {error}")))?;
     if !address.is_private() {
         return Err(Failure::usage("GitHub's API over plain http: anybody on the way could put in a key")
             .hint("give an address that starts with https://"));
     }
-    let from = if base == API { format!("github:{user}") } else { format!("github:{user}@{}", address.host()) };
+    let from =
+        if base == API { format!("github:{user}") } else { format!("github:{user}@{}", address.host()) };
     let keys = fetch(user, &address, context)?;
     if keys.is_empty() {
-        return Err(Failure::new(format_args!("{from} has no SSH keys")).hint("ask for a key, and add it as it is"));
+        return Err(
+            Failure::new(format_args!("{from} has no SSH keys")).hint("ask for a key, and add it as it is")
+        );
     }
     let mut usable = Vec::new();
     for line in keys {
@@ -60,7 +64,11 @@ pub(super) fn candidates(
         match PublicKey::parse(&line) {
             Ok(key) => {
                 context.ui.say(&format!("{from} has an ed25519 key: {print}"));
-                usable.push(Candidate { key: key.key, name: Some(user.to_owned()), from: Some(from.clone()) });
+                usable.push(Candidate {
+                    key: key.key,
+                    name: Some(user.to_owned()),
+                    from: Some(from.clone()),
+                });
             }
             Err(error) => context.ui.say(&format!("{from} has a key that is not used: {print}: {error}")),
         }
@@ -122,7 +130,9 @@ pub(super) fn say_what_changed(found: &[Candidate], present: &[Recipient], conte
             has_changed = true;
             let (name, print) = (&reader.name, print(&reader.key));
             context.ui.warn(&format!("{origin} no longer has the key of {name}: {print}"));
-            context.ui.hint(&format!("{name} can still read the store until `luca-secrets recipients remove`"));
+            context
+                .ui
+                .hint(&format!("{name} can still read the store until `luca-secrets recipients remove`"));
         }
         for one in now.iter().filter(|one| !present.iter().any(|reader| reader.is_for(&one.key))) {
             has_changed = true;

@@ -52,7 +52,8 @@ pub(super) fn run(args: &ListArgs, context: &mut Context) -> Result<(), Failure>
     }
     let verbose = context.settings.verbose;
     let key = |row: &Row| if verbose { row.key.clone() } else { short_key(&row.key) };
-    let width = |of: &dyn Fn(&Row) -> String| rows.iter().map(|row| of(row).chars().count()).max().unwrap_or(0);
+    let width =
+        |of: &dyn Fn(&Row) -> String| rows.iter().map(|row| of(row).chars().count()).max().unwrap_or(0);
     let (names, kinds, keys) = (width(&|row| row.name.clone()), width(&|row| row.kind.clone()), width(&key));
     for row in &rows {
         let since = row.since.split('T').next().unwrap_or_default();

@@ -64,18 +64,18 @@ pub(super) fn run(args: &RemoveArgs, context: &mut Context) -> Result<(), Failur
     if !args.yes.yes && !context.confirm(&question)? {
         return Err(Failure::new("nobody was removed"));
     }
-    write(&store, stay, formers, context)
+    write(&store, &stay, formers, context)
 }
 
 fn write(
     store: &Unlocked,
-    stay: Vec<Recipient>,
+    stay: &[Recipient],
     formers: Vec<Former>,
     context: &mut Context,
 ) -> Result<(), Failure> {
     let schema = context.schema().ok();
     let mut edit = store.edit(Origin::Edit);
-    edit.set_recipients(stay.clone());
+    edit.set_recipients(stay.to_vec());
     for former in formers {
         edit.expose(worklist(former, store.document(), schema.as_ref(), context.clock.now()));
     }
@@ -91,7 +91,7 @@ fn write(
     if committed.written {
         context.ui.warn("earlier copies of the store, such as git's old commits, stay readable for them");
     }
-    warn_of_few(&stay, context);
+    warn_of_few(stay, context);
     Ok(())
 }
 
@@ -106,10 +106,10 @@ fn formers(args: &RemoveArgs, store: &Unlocked, context: &mut Context) -> Result
             continue;
         }
         match past(store, &|one| is_called(one, who), context)? {
-            Some(Past { reader: Some(reader), .. }) if store.document().recipients().contains(&reader) => {}
-            Some(past @ Past { reader: Some(_), .. }) => {
-                let Some(reader) = past.reader.clone() else { continue };
-                formers.push(Former { reader, is_present: false, past: Some(past) });
+            // Somebody of that name who has another one now is not meant.
+            Some(past) if past.reader.as_ref().is_some_and(|reader| !is_reader(store, reader)) => {
+                let reader = past.reader.clone();
+                formers.extend(reader.map(|reader| Former { reader, is_present: false, past: Some(past) }));
             }
             _ => return Err(nobody(who, store.document())),
         }
@@ -117,6 +117,10 @@ fn formers(args: &RemoveArgs, store: &Unlocked, context: &mut Context) -> Result
     formers.sort_by(|a, b| a.reader.key.cmp(&b.reader.key));
     formers.dedup_by(|a, b| a.reader.key == b.reader.key);
     Ok(formers)
+}
+
+fn is_reader(store: &Unlocked, one: &Recipient) -> bool {
+    store.document().recipients().iter().any(|reader| reader.is_for(&one.key))
 }
 
 /// Whether somebody is meant by what was typed.

@@ -31,8 +31,9 @@ pub(super) fn run(args: &WaiveArgs, context: &mut Context) -> Result<(), Failure
     let because = words(&args.because, "a reason")?;
     let store = context.unlock()?;
     if let Some(name) = names.iter().find(|name| !store.document().is_exposed(name)) {
-        return Err(Failure::new(format_args!("{name} is not exposed"))
-            .hint("`luca-secrets check` shows what is"));
+        return Err(
+            Failure::new(format_args!("{name} is not exposed")).hint("`luca-secrets check` shows what is")
+        );
     }
     let author = context.author();
     let mut edit = store.edit(Origin::Edit);

@@ -32,8 +32,9 @@ pub(super) fn candidates(
         return github::candidates(user, api, context);
     }
     if is_private(who) {
-        return Err(Failure::usage("a private key, where the public one belongs")
-            .hint("every process of the machine can read arguments: make a new key, and give its public half"));
+        return Err(Failure::usage("a private key, where the public one belongs").hint(
+            "every process of the machine can read arguments: make a new key, and give its public half",
+        ));
     }
     let starts_like_a_key =
         ["age1", "ssh-", "ecdsa-", "sk-"].iter().any(|prefix| who.trim_start().starts_with(prefix));
@@ -81,9 +82,10 @@ pub(super) fn host_key(path: &Path, context: &Context) -> Result<Candidate, Fail
     usable.dedup_by(|a, b| a.key == b.key);
     match (usable.pop(), refusal) {
         (Some(key), _) if usable.is_empty() => {
-            let name = key.host.or(key.comment).or_else(|| {
-                path.file_stem().map(|stem| stem.to_string_lossy().into_owned())
-            });
+            let name = key
+                .host
+                .or(key.comment)
+                .or_else(|| path.file_stem().map(|stem| stem.to_string_lossy().into_owned()));
             Ok(Candidate { key: key.key, name, from: None })
         }
         (Some(_), _) => Err(Failure::new(format_args!("{shown}: there are keys of several hosts in it"))
@@ -118,7 +120,9 @@ pub(super) fn refused(place: &str, error: RecipientError) -> Failure {
         RecipientError::Identity => {
             failure.hint("the public half is what `ssh-keygen -y -f FILE` or `age-keygen -y FILE` prints")
         }
-        RecipientError::SshKind(_) => failure.hint("make a key that can be used with `ssh-keygen -t ed25519`"),
+        RecipientError::SshKind(_) => {
+            failure.hint("make a key that can be used with `ssh-keygen -t ed25519`")
+        }
         RecipientError::Unknown | RecipientError::PluginName => failure,
     }
 }

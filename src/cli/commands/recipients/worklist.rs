@@ -62,8 +62,18 @@ pub(super) fn past(
 /// The objects of all versions, the newest first.
 fn versions(repository: &Repository, path: &str, context: &Context) -> Result<Vec<String>, Failure> {
     let top = format!(":(top){path}");
-    let arguments =
-        ["log", "--all", "--full-history", "-m", "--format=", "--raw", "--no-abbrev", "--no-renames", "--", &top];
+    let arguments = [
+        "log",
+        "--all",
+        "--full-history",
+        "-m",
+        "--format=",
+        "--raw",
+        "--no-abbrev",
+        "--no-renames",
+        "--",
+        &top,
+    ];
     let lines = repository.ask(context, &arguments)?.unwrap_or_default();
     let mut seen = BTreeSet::new();
     // `:100644 100644 before after M	path`; where it was removed, nothing but zeros stands after.
@@ -98,7 +108,9 @@ pub(super) fn say_past(former: &Former, context: &mut Context) {
     }
     if past.unreadable > 0 {
         let versions = count(past.unreadable, "version");
-        context.ui.warn(&format!("{versions} of the store in git could not be opened here and may hold more"));
+        context
+            .ui
+            .warn(&format!("{versions} of the store in git could not be opened here and may hold more"));
     }
     if past.is_shallow {
         context.ui.warn("this clone holds only a part of the history, and the rest may hold more");
