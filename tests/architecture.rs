@@ -22,6 +22,7 @@ const EXITS: &[(&str, &str)] = &[
     ("src/cli/ui.rs", "prints what the user asked for"),
     ("src/cli/context.rs", "tells the runner what to hide"),
     ("src/cli/identities.rs", "parses identities"),
+    ("src/cli/commands/recipients/who.rs", "looks whether a file of public keys is a private one by mistake"),
     ("src/cli/keyring.rs", "compares what the keyring gives back"),
     ("src/cli/commands/readers.rs", "finds the public key among the lines of a file"),
     ("src/cli/commands/unseal.rs", "writes the file that the user asked for"),

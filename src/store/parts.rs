@@ -2,8 +2,11 @@
 
 use jiff::Timestamp;
 
+use crate::secret::SecretText;
+
 use super::outline::{DocumentError, DocumentProblem, Leaf, Outline, Range, Table, error_at};
-use super::toml_text::decode_scalar;
+use super::recipient::{short_key, without_comment};
+use super::toml_text::{decode_scalar, push_toml_string};
 
 /// The format that this program writes.
 pub(super) const FORMAT: u64 = 1;
@@ -17,6 +20,28 @@ pub struct Recipient {
     pub key: String,
     /// Since when.
     pub since: Timestamp,
+    /// Where the key was taken from, if it was looked up: `github:USER`.
+    pub from: Option<String>,
+    /// What a person wrote about them.
+    pub note: Option<String>,
+}
+
+impl Recipient {
+    /// Somebody without a note, whose key was given.
+    pub fn new(name: String, key: String, since: Timestamp) -> Self {
+        Self { name, key, since, from: None, note: None }
+    }
+
+    /// Name and shortened key, on one line whatever stands in the name.
+    pub fn who(&self) -> String {
+        let name: String = self.name.chars().filter(|letter| !letter.is_control()).collect();
+        format!("{name} ({})", short_key(&self.key))
+    }
+
+    /// Whether this is their key. The comment behind an SSH key does not count.
+    pub fn is_for(&self, key: &str) -> bool {
+        without_comment(&self.key) == without_comment(key)
+    }
 }
 
 /// What a document says of itself.
@@ -80,12 +105,29 @@ pub(super) fn recipients(text: &str, outline: &Outline<'_>) -> Result<Vec<Recipi
             name: string("name").ok_or_else(damaged)?,
             key: string("key").ok_or_else(damaged)?,
             since: find("since").and_then(|leaf| raw(text, leaf).parse().ok()).ok_or_else(damaged)?,
+            from: string("from"),
+            note: string("note"),
         });
     }
     if found.is_empty() {
         Err(error_at(text, 0, DocumentProblem::Store("there is no recipient")))
     } else {
         Ok(found)
+    }
+}
+
+/// Appends one recipient, beginning with the line end of what stands above.
+pub(super) fn push_recipient(text: &mut SecretText, recipient: &Recipient) {
+    text.push_str("\n\n[[recipients]]\nname = ");
+    push_toml_string(text, &recipient.name);
+    text.push_str("\nkey = ");
+    push_toml_string(text, &recipient.key);
+    text.push_str(&format!("\nsince = {}", recipient.since));
+    for (label, words) in [("\nfrom = ", &recipient.from), ("\nnote = ", &recipient.note)] {
+        if let Some(words) = words {
+            text.push_str(label);
+            push_toml_string(text, words);
+        }
     }
 }
 
@@ -118,7 +160,7 @@ pub(super) fn regions(text: &str, tables: &[Table]) -> (Vec<Range>, Vec<Range>) 
                     _ => secrets.push(start..end),
                 }
             }
-            "store" | "recipients" | "versions" | "conflicts" | "history" => {}
+            "store" | "recipients" | "versions" | "conflicts" | "history" | "exposed" => {}
             _ => foreign.push(start..end),
         }
     }

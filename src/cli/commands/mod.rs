@@ -17,6 +17,8 @@ pub(super) mod list;
 pub(super) mod manual;
 pub(super) mod merge;
 mod readers;
+pub(super) mod recipients;
+pub(super) mod rekey;
 pub(super) mod remove;
 pub(super) mod render;
 pub(super) mod rollback;
