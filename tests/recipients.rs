@@ -164,7 +164,7 @@ fn what_is_no_public_key_is_refused_and_not_repeated() {
         (&["ecdsa-sha2-nistp256 AAAA"], 1, "the key: an ECDSA key, where only ssh-ed25519 can be used"),
         (&["ssh-ed25519 AAAA"], 1, "the key: neither age1… nor ssh-ed25519 …, or mistyped"),
         (&[&twice], 1, "the key: neither age1… nor ssh-ed25519 …, or mistyped"),
-        (&["passphrase"], 1, "passphrase: no such file, and no public key either"),
+        (&["passphrase"], 1, "what was given is neither a public key nor a file"),
         (&["mixed.txt"], 1, "mixed.txt: line 2: an RSA key, where only ssh-ed25519 can be used"),
         (&["empty.txt"], 1, "empty.txt: there is no public key in it"),
         (&["binary"], 1, "binary: not UTF-8 text"),
@@ -364,6 +364,23 @@ fn two_people_who_change_the_readers_at_once_both_win() {
 }
 
 #[test]
+fn a_value_that_a_former_reader_knew_stays_exposed_when_it_comes_back() {
+    let world = World::filled();
+    world.run(&["set", "-q", "database.password"]).stdin("the second value").success();
+    world.run(&["recipients", "add", "-q", "--yes", ANNA, "--name", "anna"]).success();
+    world.run(&["recipients", "remove", "-q", "--yes", "anna"]).success();
+    let is_exposed = || world.run(&["check"]).done().stderr.contains("database.password");
+    assert!(is_exposed());
+    world.run(&["rollback", "-q", "database.password"]).success();
+    world.run(&["get", "database.password"]).gives(0, "correct horse battery", "");
+    assert!(is_exposed());
+    world.run(&["set", "-q", "database.password"]).stdin("the second value").success();
+    assert!(is_exposed());
+    world.run(&["set", "-q", "database.password"]).stdin("that nobody has seen").success();
+    assert!(!is_exposed());
+}
+
+#[test]
 fn a_merge_exposes_what_the_other_branch_still_sealed_for_the_reader() {
     let world = World::filled();
     world.run(&["recipients", "add", "-q", "--yes", ANNA, "--name", "anna"]).success();
@@ -371,6 +388,7 @@ fn a_merge_exposes_what_the_other_branch_still_sealed_for_the_reader() {
     world.run(&["set", "-q", "database.password"]).stdin("new on the branch").success();
     let theirs = world.store_bytes();
     std::fs::write(world.path("secrets.enc"), &base).unwrap();
+    world.forget_stores();
     world.run(&["recipients", "remove", "-q", "--yes", "anna"]).success();
     world.run(&["set", "-q", "database.port"]).stdin("6543").success();
     let ours = world.store_bytes();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::sys::{Environment, describe};
+use crate::sys::{self, Environment, describe};
 
 use super::client::Client;
 use super::error::HttpError;
@@ -14,9 +14,7 @@ pub fn send_and_wait(
     request: &Request<'_>,
     time_out: Duration,
 ) -> Result<Response, HttpError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime
-        .map_err(|error| HttpError::Unreachable(request.address.host().to_owned(), describe(&error)))?;
     let client = Client::new(env, time_out)?;
-    runtime.block_on(client.send(request))
+    sys::block_on(client.send(request))
+        .map_err(|error| HttpError::Unreachable(request.address.host().to_owned(), describe(&error)))?
 }

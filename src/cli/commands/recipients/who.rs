@@ -99,7 +99,8 @@ fn public_text(path: &Path, context: &Context) -> Result<SecretText, Failure> {
     let shown = path.display();
     let bytes = context.disk.read(path, FILE_LIMIT).map_err(|error| {
         if error.is_not_found() {
-            Failure::new(format_args!("{shown}: no such file, and no public key either"))
+            // Not quoted: it may be a private key by mistake.
+            Failure::new("what was given is neither a public key nor a file")
         } else {
             error.into()
         }
