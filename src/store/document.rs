@@ -7,6 +7,7 @@
 //! [versions]           # "group.key" = { since, origin }
 //! [conflicts]          # what two branches changed in different ways
 //! [history]            # "group.key" = [{ since, until, origin, value }, …], newest first
+//! [pushes.github.NAME] # what was pushed there, as keyed digests
 //! ```
 //! Parts that this version does not know are carried along as they are.
 
@@ -25,6 +26,7 @@ use super::history;
 use super::outline::{DocumentError, Outline, Range};
 use super::parts::{FORMAT, Header, Recipient, header, recipients, regions};
 use super::pin::StorePrint;
+use super::pushes::{self, AllPushes};
 use super::strict::refuse_what_toml_refuses;
 use super::toml_text::{decode_scalar, push_toml_string};
 use super::version::{Version, versions};
@@ -41,6 +43,8 @@ pub struct Document {
     regions: Vec<Range>,
     /// What the other side of a merge has, where it is not decided yet.
     pub(super) conflicts: Conflicts,
+    /// What was pushed to which target.
+    pub(super) pushes: AllPushes,
     /// The line of each secret's version by name, looked for when the first is asked for: reading values needs none.
     versions: OnceLock<HashMap<String, Range>>,
     /// The lines of the table of earlier values.
@@ -63,6 +67,7 @@ impl Document {
         refuse_what_toml_refuses(plain, &outline)?;
         let conflicts = conflict::read(plain, &outline)?;
         let history = history::find(plain, &outline)?;
+        let pushes = pushes::read(plain, &outline)?;
         let (regions, foreign) = regions(plain, &outline.tables);
         let (versions, histories) = (OnceLock::new(), OnceLock::new());
         Ok(Self {
@@ -73,6 +78,7 @@ impl Document {
             sorted,
             regions,
             conflicts,
+            pushes,
             versions,
             history,
             histories,

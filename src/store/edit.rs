@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::name::SecretName;
+use crate::name::{SecretName, TargetName};
 use crate::secret::{SecretText, SecretValue};
 use crate::sys::{Disk, FolderLock};
 
@@ -19,6 +19,7 @@ use super::history::Earlier;
 use super::merge::{Merged, merge};
 use super::outline::DocumentError;
 use super::parts::Header;
+use super::pushes::{self, Pushes};
 use super::splice::{Changes, apply, differences, lines_inside_values};
 use super::state::{Unlocked, open, read};
 use super::version::Origin;
@@ -89,6 +90,8 @@ pub struct Edit<'a> {
     forgotten: BTreeSet<SecretName>,
     /// The whole text of the secrets, where a person has rewritten it.
     text: Option<SecretText>,
+    /// What is to be known of pushes: before and after.
+    pub(super) pushes: BTreeMap<TargetName, (Pushes, Pushes)>,
 }
 
 impl Unlocked {
@@ -103,6 +106,7 @@ impl Unlocked {
             settled: BTreeSet::new(),
             forgotten: BTreeSet::new(),
             text: None,
+            pushes: BTreeMap::new(),
         }
     }
 
@@ -216,7 +220,8 @@ impl Edit<'_> {
             merged: newer.is_some(),
             document: None,
         };
-        let is_new = region.expose() != theirs.secrets_text().expose();
+        let is_new = region.expose() != theirs.secrets_text().expose()
+            || self.next_pushes(theirs) != theirs.pushes;
         if is_new || !committed.settled.is_empty() || !committed.forgotten.is_empty() {
             let text = self.next_text(theirs, &region, author, &committed);
             committed.document = Some(self.write(disk, theirs, text)?);
@@ -265,7 +270,8 @@ impl Edit<'_> {
         let conflicts = theirs.open_conflicts(&committed.settled.iter().cloned().collect());
         let replaced = self.replaced(theirs, committed, author.now);
         let history = theirs.next_history(&replaced, &self.forgotten, self.keep);
-        let own = [&conflicts, &history].map(SecretText::expose);
+        let pushes = pushes::spell(&self.next_pushes(theirs));
+        let own = [&conflicts, &history, &pushes].map(SecretText::expose);
         let tables = theirs.foreign().chain(own.into_iter().filter(|table| !table.is_empty()));
         let header = Header {
             generation: theirs.generation() + 1,

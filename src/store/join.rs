@@ -17,6 +17,7 @@ use super::history;
 use super::identity::Keys;
 use super::parts::{Header, Recipient};
 use super::pin::StorePrint;
+use super::pushes;
 use super::splice::{Changes, apply, differences};
 use super::state::open;
 
@@ -92,7 +93,8 @@ pub fn join(
     let region = region(&base, &ours, &theirs, &outcome.taken)?;
     let conflicts = spell(outcome.conflicts.iter());
     let history = history::joined(&base, &ours, &theirs, keep);
-    let own = [&conflicts, &history].into_iter().filter(|table| !table.is_empty());
+    let pushes = pushes::spell(&pushes::join(&base, &ours, &theirs));
+    let own = [&conflicts, &history, &pushes].into_iter().filter(|table| !table.is_empty());
     let tables = foreign.iter().chain(own);
     let versions = versions(&ours, &theirs, &outcome.taken);
     let text = Document::compose(

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::outline::{DocumentError, DocumentProblem, Leaf, Outline, Range, Table, error_at};
+use super::pushes;
 use super::toml_text::decode_scalar;
 
 /// The format that this program writes.
@@ -119,6 +120,7 @@ pub(super) fn regions(text: &str, tables: &[Table]) -> (Vec<Range>, Vec<Range>) 
                 }
             }
             "store" | "recipients" | "versions" | "conflicts" | "history" => {}
+            _ if pushes::is_ours(table) => {}
             _ => foreign.push(start..end),
         }
     }

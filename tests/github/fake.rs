@@ -214,7 +214,7 @@ impl Push {
         let wanted: Vec<_> = (0..names.len())
             .map(|at| Wanted { kind: self.want[at].0, name: &names[at], value: &values[at] })
             .collect();
-        let needs = |kind| wanted.iter().any(|want| want.kind == kind) || !record.of(kind).is_empty();
+        let needs = |kind| wanted.iter().any(|want| want.kind == kind) || !record.of_kind(kind).is_empty();
         let kinds = Kinds { secrets: needs(Kind::Secret), variables: needs(Kind::Variable) };
         self.with(async |github, pause| {
             let observed = github.observe(&self.scope, kinds).await.map_err(|error| error.to_string())?;

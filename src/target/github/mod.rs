@@ -25,6 +25,6 @@ pub use error::{Forbidden, GithubError};
 pub use name::{ActionsName, ActionsNameError};
 pub use observe::{Kinds, Observed, SecretSeen, VariableSeen};
 pub use plan::{Action, Drift, Kind, Options, Plan, Refusal, Step, Wanted, plan};
-pub use record::{PushRecord, Pushed, RecordError};
+pub use record::PushRecord;
 pub use scope::{Scope, Visibility};
 pub use token::{Token, TokenSource, find_token};

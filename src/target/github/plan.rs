@@ -7,10 +7,11 @@ use jiff::Timestamp;
 
 use crate::name::VariableName;
 use crate::secret::{FingerprintKey, SecretValue};
+use crate::store::Pushed;
 
 use super::name::{ActionsName, ActionsNameError};
 use super::observe::{Observed, SecretSeen};
-use super::record::{PushRecord, Pushed};
+use super::record::PushRecord;
 use super::scope::{Scope, Visibility};
 
 /// The longest value, in bytes (docs.github.com, "Limits for secrets" and "Limits for variables": 48 KB).
@@ -191,12 +192,12 @@ pub fn plan<'v>(
     let mut steps = Vec::with_capacity(named.len());
     for ((kind, name), wanted) in &named {
         let digest = digest(key, wanted.value, scope);
-        let state = State { scope, key, observed: &observed, recorded: recorded.of(*kind).get(name) };
+        let state = State { scope, key, observed: &observed, recorded: recorded.of_kind(*kind).get(name) };
         let action = state.action(*kind, name, wanted.value, &digest);
         steps.push(Step { kind: *kind, name: name.clone(), action, value: Some(wanted.value), digest });
     }
     for kind in Kind::ALL {
-        for (name, pushed) in recorded.of(kind) {
+        for (name, pushed) in recorded.of_kind(kind) {
             if !named.contains_key(&(kind, name.clone())) && observed.has(kind, name) {
                 let action = orphan(kind, name, pushed, &observed, key);
                 steps.push(Step { kind, name: name.clone(), action, value: None, digest: String::new() });
@@ -344,7 +345,7 @@ impl Plan<'_> {
         let mut begun = record.clone();
         for change in self.changes(options).filter(|change| change.value.is_some()) {
             let pushed = Pushed { digest: change.digest.to_owned(), updated_at: None };
-            begun.of_mut(change.kind).insert(change.name.clone(), pushed);
+            begun.of_kind_mut(change.kind).insert(change.name.clone(), pushed);
         }
         begun
     }

@@ -59,7 +59,7 @@ impl World {
     fn pushed(mut self, kind: Kind, text: &str, content: &str, second: Option<i64>) -> Self {
         let digest = digest(&FingerprintKey::new(KEY), &value(content), &self.scope);
         let pushed = Pushed { digest, updated_at: second.map(at) };
-        self.recorded.of_mut(kind).insert(name(text), pushed);
+        self.recorded.of_kind_mut(kind).insert(name(text), pushed);
         self
     }
 
