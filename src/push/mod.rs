@@ -2,5 +2,6 @@
 //! the transaction that changes it everywhere or nowhere.
 
 mod plan;
+pub mod github;
 
 pub use plan::{Action, Difference, FilePlan, Objection, Provenance, ServerPlan};

@@ -242,12 +242,13 @@ impl Push {
         let env = Environment::new(self.env.iter().map(|(name, value)| (name.into(), value.into())));
         let client = Client::new(&env, self.time_out).map_err(|error| error.to_string())?;
         let (pause, clock, mut random) = (NoPause::default(), FixedClock(NOW.parse().unwrap()), Zeros);
+        let random: RefCell<&mut dyn Random> = RefCell::new(&mut random);
         let github = Github::new(Settings {
             client: &client,
             base: Address::parse(&self.base).unwrap(),
             token: SecretValue::new(self.token.clone()),
             clock: &clock,
-            random: &mut random,
+            random: &random,
             pause: &pause,
             patience: Duration::from_mins(15),
         });
