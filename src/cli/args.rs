@@ -7,7 +7,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use super::commands::{
     check, compare, completions, edit, export, generate, get, git, history, identity, import, init, list,
-    manual, merge, remove, render, rollback, run, set,
+    manual, merge, push, remove, render, rollback, run, set,
 };
 
 /// Keeps a project's secrets in one encrypted file, and renders from it the files that programs read.
@@ -110,6 +110,7 @@ pub(super) enum Command {
     List(list::ListArgs),
     Man(manual::ManArgs),
     Merge(merge::MergeArgs),
+    Push(push::PushArgs),
     Render(render::RenderArgs),
     Rollback(rollback::RollbackArgs),
     Rm(remove::RemoveArgs),

@@ -16,6 +16,7 @@ pub(super) mod init;
 pub(super) mod list;
 pub(super) mod manual;
 pub(super) mod merge;
+pub(super) mod push;
 pub(super) mod remove;
 pub(super) mod render;
 pub(super) mod rollback;
