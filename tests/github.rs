@@ -4,6 +4,7 @@
 mod fake;
 mod faults;
 mod gh;
+mod push;
 mod refusals;
 mod token;
 

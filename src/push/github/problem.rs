@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::http::Address;
-use crate::target::github::{GithubError, Refusal};
+use crate::target::github::{GithubError, Refusal, usual_variable};
 
 /// Why a target has no plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +20,7 @@ impl fmt::Display for GithubProblem {
     /// All of it on one line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoToken(base) => write!(f, "there is no token for {}", base.host()),
+            Self::NoToken(base) => write!(f, "there is no token for {}", usual_variable(base).1),
             Self::Github(error) => error.fmt(f),
             Self::Refused(refusals) => {
                 let all: Vec<String> = refusals.iter().map(ToString::to_string).collect();
@@ -36,10 +36,14 @@ impl GithubProblem {
     /// What to do next, if that can be told.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::NoToken(_) => Some(
-                "set GH_TOKEN, log in with `gh auth login`, or name a secret of the store as `token` in the schema"
-                    .to_owned(),
-            ),
+            Self::NoToken(base) => {
+                let (variable, host) = usual_variable(base);
+                let name = variable.name();
+                Some(format!(
+                    "set {name}, log in with `gh auth login --hostname {host}`, or name a secret of the store as `token` \
+                     in the schema"
+                ))
+            }
             Self::Github(error) => hint(error),
             Self::Refused(_) => None,
         }

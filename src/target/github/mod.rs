@@ -27,4 +27,4 @@ pub use observe::{Kinds, Observed, SecretSeen, VariableSeen};
 pub use plan::{Action, Drift, Kind, Options, Plan, Refusal, Step, Wanted, plan};
 pub use record::PushRecord;
 pub use scope::{Scope, Visibility};
-pub use token::{Token, TokenSource, find_token};
+pub use token::{Token, TokenSource, find_token, usual_variable};
