@@ -159,7 +159,7 @@ impl GithubTargets {
     ) -> Result<Vec<Outcome>, Failure> {
         let planned = looks.iter().enumerate();
         let planned = planned.filter_map(|(place, look)| Some((place, look.plan.as_ref().ok()?)));
-        let plans: Vec<_> = planned.filter(|(_, plan)| plan.has_changes()).collect();
+        let plans: Vec<_> = planned.filter(|(_, plan)| plan.has_changes() || plan.has_news()).collect();
         if plans.is_empty() {
             return Ok(Vec::new());
         }

@@ -334,6 +334,7 @@ fn refusals_say_what_to_do() {
         pushed(&world, &fake);
         assert_eq!(fake.state(), held("correct horse battery"));
         world.write("secrets.enc", &store);
+        world.forget_stores();
     }
     world.write("schemas/schema.toml", schema(&fake, "example/none", ALL));
     let expected = "error: github.deploy: secrets of example/none: not there, or the token may not see it\n\
@@ -428,7 +429,9 @@ fn a_store_that_cannot_be_written_stops_the_push_or_leaves_it_in_doubt() {
             seen.push("nothing");
         } else {
             assert_eq!(state, held("correct horse battery"));
-            assert!(dates(&world).iter().all(|line| line.ends_with(" -")), "{nth}: {:?}", dates(&world));
+            // All of it, or none where the disk failed after the file was in place.
+            let undated = dates(&world).iter().filter(|line| line.ends_with(" -")).count();
+            assert!([0, 3].contains(&undated), "{nth}: {:?}", dates(&world));
             assert!(done.stderr.contains("error: "), "{nth}: {}", done.stderr);
             seen.push("in doubt");
         }
@@ -538,7 +541,9 @@ fn every_command_and_stock_age_keep_the_record() {
         run.success();
         assert_eq!(record(&world), before, "{arguments:?}");
     }
-    let text = unseal(&world.store_bytes()).replace("5432", "7432").replace("[versions]\n", "[versions] # by hand\n");
+    let text = unseal(&world.store_bytes())
+        .replace("5432", "7432")
+        .replace("[versions]\n", "[versions] # by hand\n");
     world.write("secrets.enc", seal(text.as_bytes(), Format::AsciiArmor));
     world.run(&["set", "-q", "database.port"]).stdin("5432").success();
     assert_eq!(record(&world), before);

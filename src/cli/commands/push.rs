@@ -62,10 +62,10 @@ pub(crate) fn run(args: &PushArgs, context: &mut Context) -> Result<(), Failure>
     if looks.iter().all(Look::is_clean) {
         context.ui.ok("there is nothing to push");
     }
-    if changes == 0 || args.dry_run.dry_run {
+    if args.dry_run.dry_run {
         return if unseen.messages.is_empty() { Ok(()) } else { Err(unseen) };
     }
-    if !args.yes.yes && !context.confirm(&format!("push {}?", count(changes, "change")))? {
+    if changes > 0 && !args.yes.yes && !context.confirm(&format!("push {}?", count(changes, "change")))? {
         return Err(Failure::new("not confirmed").hint("nothing was changed"));
     }
     let mut failure = unseen;

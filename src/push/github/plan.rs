@@ -114,6 +114,11 @@ impl<'v> GithubPlan<'v> {
         self.steps.begin(&self.record, self.options).to_pushes(self.before.last.clone())
     }
 
+    /// Whether looking has settled what an earlier push left in doubt, so that the store has to hear of it.
+    pub fn has_news(&self) -> bool {
+        !self.has_changes() && self.begun() != self.before
+    }
+
     /// The last push, if the store knows of one.
     pub const fn last(&self) -> Option<&LastPush> {
         self.before.last.as_ref()

@@ -47,6 +47,7 @@ impl Github<'_> {
         record: &PushRecord,
     ) -> Applied {
         let changes: Vec<Change<'_>> = plan.changes(options).collect();
+        let record = &plan.settled(record);
         let mut applied = Applied { done: Vec::new(), failed: Vec::new(), record: record.clone() };
         if changes.is_empty() {
             return applied;

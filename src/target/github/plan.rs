@@ -339,10 +339,25 @@ impl Plan<'_> {
         self.changes(options).next().is_some()
     }
 
+    /// The record without the doubts that looking has settled: a variable of which nobody knew whether it arrived did.
+    pub(super) fn settled(&self, record: &PushRecord) -> PushRecord {
+        let mut settled = record.clone();
+        let are_there = self.steps.iter().filter(|step| step.action == Action::Unchanged);
+        for step in are_there.filter(|step| step.kind == Kind::Variable) {
+            if let Some(pushed) = settled.of_kind_mut(step.kind).get_mut(&step.name)
+                && pushed.updated_at.is_none()
+            {
+                pushed.digest.clone_from(&step.digest);
+                pushed.updated_at = self.observed.updated_at(step.kind, &step.name);
+            }
+        }
+        settled
+    }
+
     /// The record that must be safe before the first write: a push that is killed then leaves no doubt about what may
     /// have been ours.
     pub fn begin(&self, record: &PushRecord, options: Options) -> PushRecord {
-        let mut begun = record.clone();
+        let mut begun = self.settled(record);
         for change in self.changes(options).filter(|change| change.value.is_some()) {
             let pushed = Pushed { digest: change.digest.to_owned(), updated_at: None };
             begun.of_kind_mut(change.kind).insert(change.name.clone(), pushed);
