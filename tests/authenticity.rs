@@ -31,7 +31,7 @@ fn forged() -> Vec<u8> {
 }
 
 /// The fingerprint of the world's store.
-fn print(world: &World) -> String {
+pub fn print(world: &World) -> String {
     let text = unseal(&world.store_bytes());
     let id = text.split("id = \"").nth(1).unwrap().split('"').next().unwrap();
     StorePrint::of(id).to_string()

@@ -94,6 +94,13 @@ impl Tree {
         self.commit("remove a secret");
     }
 
+    /// Takes the store as it is here, though this machine knows another or a newer one.
+    #[track_caller]
+    fn accept(&self) {
+        let accept = format!("--accept-store={}", crate::authenticity::print(&self.world));
+        self.world.run(&["list", "-q", &accept]).success();
+    }
+
     fn get(&self, name: &str) -> Option<String> {
         let done = self.world.run(&["get", "-q", name]).done();
         (done.code == 0).then_some(done.stdout)
@@ -279,7 +286,7 @@ fn a_removal_against_a_change_is_a_conflict_both_ways() {
         assert_eq!(tree.get("group.key").as_deref(), (!removed_by_us).then_some(lines));
         assert!(!tree.world.run(&["edit", "-q"]).env("EDITOR", "grep -q '#~'").done().stdout.contains("#~"));
         tree.git(&["checkout", "-q", "--merge", "secrets.enc"]);
-        tree.luca(&["list"]);
+        tree.accept();
         tree.world.run(&["merge", "--theirs", "-q"]).success();
         assert_eq!(tree.get("group.key").as_deref(), removed_by_us.then_some(lines));
     }
@@ -528,7 +535,10 @@ fn unrelated_stores_are_not_merged() {
             tree.world.run(&["init", "-q"]).success();
             tree.set_and_commit("group.one", "of a store made anew");
         },
-        |tree| tree.set_and_commit("group.two", "value of our side"),
+        |tree| {
+            tree.accept();
+            tree.set_and_commit("group.two", "value of our side");
+        },
     );
     let merge = tree.try_git(&["merge", "--no-edit", "side"]);
     assert!(!merge.ok && merge.text.contains("the two sides are different stores"), "{}", merge.text);

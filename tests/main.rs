@@ -25,6 +25,7 @@ mod commands;
 mod git;
 mod history;
 mod servers;
+mod sealed;
 mod install;
 mod edit;
 mod identities;

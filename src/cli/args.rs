@@ -7,7 +7,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use super::commands::{
     check, compare, completions, edit, export, generate, get, git, history, identity, import, init, list,
-    manual, merge, push, remove, render, rollback, run, set,
+    manual, merge, push, remove, render, rollback, run, set, unseal,
 };
 
 /// Keeps a project's secrets in one encrypted file, and renders from it the files that programs read.
@@ -116,6 +116,7 @@ pub(super) enum Command {
     Rm(remove::RemoveArgs),
     Run(run::RunArgs),
     Set(set::SetArgs),
+    Unseal(unseal::UnsealArgs),
 }
 
 /// Reads the command line; help, versions and mistakes come back as clap's error.

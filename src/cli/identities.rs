@@ -21,6 +21,9 @@ use super::settings::IdentitySource;
 /// Largest identity file that is read, in bytes.
 const IDENTITY_LIMIT: u64 = 1024 * 1024;
 
+/// The private key that OpenSSH makes for every server; readable for root only.
+const HOST_KEY: &str = "/etc/ssh/ssh_host_ed25519_key";
+
 /// A place where an identity usually lies, in the order of search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
@@ -86,6 +89,30 @@ impl Context {
         }
         self.carried.replace(carried.unwrap_or_default());
         if all.is_empty() { Err(self.no_identity()) } else { Ok(self.keys(all)) }
+    }
+
+    /// The keys of this machine, for a file that was sealed for it: what the user named, or else its SSH host key and
+    /// the usual places.
+    pub(super) fn keys_of_machine(&mut self, sealed: &[u8]) -> Result<Keys, Failure> {
+        let host_key = Path::new(HOST_KEY);
+        let is_named = self.settings.identity.is_some()
+            || [Variable::Identity, Variable::IdentityFile].iter().any(|name| self.env.get(*name).is_some());
+        if is_named || wants_passphrase(sealed) {
+            return self.keys_for(sealed);
+        }
+        match self.identity_file(host_key) {
+            Ok(mut identities) => {
+                self.explain(&format!("identity from this machine: {HOST_KEY}"));
+                if let Ok(others) = self.keys_for(sealed) {
+                    identities.extend(others.into_identities());
+                }
+                Ok(self.keys(identities))
+            }
+            Err(failure) => {
+                self.explain(&format!("this machine's host key: {}", failure.messages.join(", ")));
+                self.keys_for(sealed)
+            }
+        }
     }
 
     /// Identities with whoever can be asked for their passphrases.

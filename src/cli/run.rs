@@ -9,7 +9,7 @@ use crate::sys::{NoTerminal, SharedTerminal, System, Variable};
 use super::args::{Arguments, Command, parse};
 use super::commands::{
     check, compare, completions, edit, export, generate, get, git, history, identity, import, init, list,
-    manual, merge, push, remove, render, rollback, run as run_command, set,
+    manual, merge, push, remove, render, rollback, run as run_command, set, unseal,
 };
 use super::context::Context;
 use super::failure::Failure;
@@ -105,6 +105,7 @@ fn dispatch(command: Command, context: &mut Context) -> Result<(), Failure> {
         Command::Rm(args) => remove::run(&args, context),
         Command::Run(args) => run_command::run(&args, context),
         Command::Set(args) => set::run(&args, context),
+        Command::Unseal(args) => unseal::run(&args, context),
     }
 }
 

@@ -130,6 +130,14 @@ impl HostKeys {
         }
     }
 
+    /// The keys that this host may show.
+    pub fn trusted(&self, host: &str, port: u16) -> Vec<PublicKey> {
+        let name = lookup_name(host, port);
+        let fits = |entry: &&Entry| entry.standing == Standing::Trusted && entry.hosts.matches(&name);
+        let keys = self.0.iter().filter(fits).map(|entry| entry.key.clone());
+        keys.filter(|key| self.verdict(host, port, key) == Verdict::Known).collect()
+    }
+
     /// The algorithms to ask this host for: those of its recorded keys first, or a server with several keys would show
     /// another than the recorded one. RSA with SHA-1 is never among them.
     pub(super) fn algorithms(&self, host: &str, port: u16) -> Vec<Algorithm> {

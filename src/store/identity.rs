@@ -346,4 +346,9 @@ impl Keys {
     pub fn new(identities: Vec<Identity>, prompt: &Prompt) -> Self {
         Self { identities, prompt: prompt.clone() }
     }
+
+    /// The identities alone.
+    pub fn into_identities(self) -> Vec<Identity> {
+        self.identities
+    }
 }

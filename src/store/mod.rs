@@ -28,8 +28,10 @@ mod pin_file;
 mod compare;
 mod join;
 mod sealed;
+mod delivery;
 
 pub use compare::{Comparison, compare};
+pub use delivery::{open_text, seal_text};
 pub use document::Document;
 pub use draft::{Draft, path_digest};
 pub use edit::{Author, Change, Committed, Edit};

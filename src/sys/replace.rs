@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::FlockOperation;
@@ -12,6 +12,14 @@ use super::process::{own_process, process_exists};
 
 /// How many names for the new file are tried.
 const NAMES: u32 = 16;
+
+/// Who may do what with a new file.
+#[derive(Clone, Copy)]
+struct Access {
+    mode: u32,
+    /// The numbers of its owner and group; whoever runs this, if there are none.
+    owner: Option<(u32, u32)>,
+}
 
 /// The file that will take another's place. It stays open, and so locked, for as long as it is in use.
 struct Temporary {
@@ -37,14 +45,28 @@ impl Disk {
         self.sync_folder(path)
     }
 
-    /// The same for a file whose old content does no harm: a crash within the next seconds may bring it back, but never
-    /// half of the new.
+    /// Replaces a file's content and keeps its mode, owner and group; a new file is ours and gets `mode`.
+    pub fn replace_content(&self, path: &Path, content: &[u8], mode: u32) -> Result<(), FileError> {
+        let access = match fs::symlink_metadata(path) {
+            Ok(there) => Access { mode: there.mode() & 0o7777, owner: Some((there.uid(), there.gid())) },
+            Err(_) => Access { mode, owner: None },
+        };
+        self.replace_with(path, content, access)?;
+        self.sync_folder(path)
+    }
+
+    /// As [`replace`](Self::replace), for a file whose old content does no harm: a crash within the next seconds may
+    /// bring it back, but never half of the new.
     pub fn replace_soon(&self, path: &Path, content: &[u8], mode: u32) -> Result<(), FileError> {
+        self.replace_with(path, content, Access { mode, owner: None })
+    }
+
+    fn replace_with(&self, path: &Path, content: &[u8], access: Access) -> Result<(), FileError> {
         if self.kind(path)?.is_some_and(|kind| kind != Kind::File) {
             let problem = if path.is_symlink() { FileProblem::Symlink } else { FileProblem::NotAFile };
             return Err(FileError::new(path, problem));
         }
-        let mut temporary = self.write_beside(path, content, mode)?;
+        let mut temporary = self.write_beside(path, content, access)?;
         let fail = |error| FileError::new(path, FileProblem::Io(error));
         self.gate.pass(Operation::Rename, path).map_err(fail)?;
         fs::rename(&temporary.path, path).map_err(fail)?;
@@ -57,7 +79,7 @@ impl Disk {
         if self.kind(path)?.is_some() {
             return Err(FileError::new(path, FileProblem::Exists));
         }
-        let temporary = self.write_beside(path, content, mode)?;
+        let temporary = self.write_beside(path, content, Access { mode, owner: None })?;
         let linked = self.gate.pass(Operation::Rename, path);
         match linked.and_then(|()| fs::hard_link(&temporary.path, path)) {
             Ok(()) => {
@@ -72,21 +94,28 @@ impl Disk {
     }
 
     /// Writes a private file in the folder of `path`, whole and on the disk.
-    fn write_beside(&self, path: &Path, content: &[u8], mode: u32) -> Result<Temporary, FileError> {
+    fn write_beside(&self, path: &Path, content: &[u8], access: Access) -> Result<Temporary, FileError> {
         let fail = |error| FileError::new(path, FileProblem::Io(error));
         self.sweep(path);
         self.gate.pass(Operation::CreateTemporary, path).map_err(fail)?;
         let (name, file) = create_temporary(path).map_err(fail)?;
         let locked = file.try_clone().map_err(fail)?;
         let temporary = Temporary { path: name, is_in_place: false, _locked: locked };
-        self.fill(file, path, content, mode).map_err(fail)?;
+        self.fill(file, path, content, access).map_err(fail)?;
         Ok(temporary)
     }
 
-    fn fill(&self, mut file: File, path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+    fn fill(&self, mut file: File, path: &Path, content: &[u8], access: Access) -> io::Result<()> {
         self.gate.pass(Operation::Write, path)?;
         file.write_all(content)?;
-        file.set_permissions(fs::Permissions::from_mode(mode))?;
+        if let Some((owner, group)) = access.owner {
+            let own = file.metadata()?;
+            if (own.uid(), own.gid()) != (owner, group) {
+                fchown(&file, Some(owner), Some(group))?;
+            }
+        }
+        // After the owner, since changing that takes some bits of the mode away.
+        file.set_permissions(fs::Permissions::from_mode(access.mode))?;
         self.gate.pass(Operation::SyncFile, path)?;
         file.sync_all()
     }

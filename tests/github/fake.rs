@@ -25,7 +25,7 @@ pub fn tools() -> PathBuf {
     let folder =
         std::env::var_os("LUCA_SECRETS_TOOLS").map_or_else(|| "target/test-tools".into(), PathBuf::from);
     assert!(folder.exists(), "the test server's Python is missing; run tests/tools/install");
-    folder
+    std::path::absolute(folder).unwrap()
 }
 
 /// A running server; it ends with this value.

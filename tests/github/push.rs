@@ -43,7 +43,7 @@ fn run<'w>(world: &'w World, fake: &Fake, arguments: &[&str]) -> Run<'w> {
 }
 
 /// What was said, with the port taken out.
-fn said(done: Done, fake: &Fake) -> (u8, String) {
+fn said(done: &Done, fake: &Fake) -> (u8, String) {
     assert_eq!(done.stdout, "");
     (done.code, done.stderr.replace(&fake.port.to_string(), "PORT"))
 }
@@ -105,7 +105,7 @@ fn the_first_push_says_what_it_does_and_the_second_does_nothing() {
     let fake = Fake::start();
     let world = project(&fake);
     let before = generation(&world);
-    let (code, text) = said(run(&world, &fake, &["push", "--yes"]).done(), &fake);
+    let (code, text) = said(&run(&world, &fake, &["push", "--yes"]).done(), &fake);
     assert_eq!(
         (code, without_prints(&text).as_str()),
         (
@@ -128,14 +128,14 @@ fn the_first_push_says_what_it_does_and_the_second_does_nothing() {
     assert!(dates(&world).iter().all(|line| line.contains(" 2026-11-23T12:00:0")), "{:?}", dates(&world));
 
     let store = world.store_bytes();
-    let (code, text) = said(run(&world, &fake, &["push", "github.deploy"]).done(), &fake);
+    let (code, text) = said(&run(&world, &fake, &["push", "github.deploy"]).done(), &fake);
     let expected = "github.deploy, example/shop: 3 unchanged\nok: there is nothing to push\n";
     assert_eq!((code, text.as_str()), (0, expected));
     assert_eq!(fake.log().len(), 2);
     assert!(world.store_bytes() == store, "the store was written");
 
     world.run(&["set", "-q", "database.password"]).stdin("another").success();
-    let (code, text) = said(run(&world, &fake, &["push", "--yes"]).done(), &fake);
+    let (code, text) = said(&run(&world, &fake, &["push", "--yes"]).done(), &fake);
     assert_eq!(
         (code, without_prints(&text).as_str()),
         (
@@ -190,7 +190,7 @@ fn what_somebody_else_changed_is_named_and_left_alone() {
     let world = project(&fake);
     let drifted = |expected: &str| {
         let store = world.store_bytes();
-        let (code, text) = said(run(&world, &fake, &["push", "--yes"]).done(), &fake);
+        let (code, text) = said(&run(&world, &fake, &["push", "--yes"]).done(), &fake);
         assert_eq!((code, without_prints(&text).as_str()), (1, expected));
         assert!(world.store_bytes() == store && fake.log().iter().all(|line| line.starts_with("GET ")));
     };
@@ -222,7 +222,7 @@ fn what_somebody_else_changed_is_named_and_left_alone() {
     let one = "[github.deploy.secrets]\nDB_PASSWORD = \"{{ database.password }}\"\n";
     world.write("schemas/schema.toml", schema(&fake, "example/shop", one));
     assert_eq!(run(&world, &fake, &["push", "-q", "--yes"]).done().stderr, "");
-    let (code, text) = said(run(&world, &fake, &["push", "-q", "--yes", "--prune"]).done(), &fake);
+    let (code, text) = said(&run(&world, &fake, &["push", "-q", "--yes", "--prune"]).done(), &fake);
     assert_eq!((code, text.as_str()), (1, "error: github.deploy: somebody else has changed DB_URL\n"));
 }
 
@@ -236,13 +236,13 @@ fn prune_removes_what_we_pushed_and_nothing_else() {
     let one = "[github.deploy.secrets]\nDB_PASSWORD = \"{{ database.password }}\"\n";
     world.write("schemas/schema.toml", schema(&fake, "example/shop", one));
     let store = world.store_bytes();
-    let (code, text) = said(run(&world, &fake, &["push", "--yes"]).done(), &fake);
+    let (code, text) = said(&run(&world, &fake, &["push", "--yes"]).done(), &fake);
     let orphans = "github.deploy, example/shop: 2 differences, 1 unchanged\n\
                    \x20 orphan    secret   DB_URL   #  no longer in the schema; --prune removes it\n\
                    \x20 orphan    variable DB_PORT  #  no longer in the schema; --prune removes it\n";
     assert_eq!((code, without_prints(&text).as_str()), (0, orphans));
     assert!(world.store_bytes() == store, "the store was written");
-    let (code, text) = said(run(&world, &fake, &["push", "--prune"]).answers(&["yes"]).done(), &fake);
+    let (code, text) = said(&run(&world, &fake, &["push", "--prune"]).answers(&["yes"]).done(), &fake);
     let removed = orphans.replace("no longer in the schema; --prune removes it", "will be removed");
     assert_eq!((code, without_prints(&text)), (0, removed + "ok: github.deploy: 2 changes pushed\n"));
     let expected = json!({PLACE: {"secrets": {
@@ -272,7 +272,7 @@ fn refusals_say_what_to_do() {
     let store = world.store_bytes();
     let push = |token: &str| {
         let run = run(&world, &fake, &["push", "--yes"]).env("GH_ENTERPRISE_TOKEN", token);
-        said(run.done(), &fake)
+        said(&run.done(), &fake)
     };
     let cases = [
         (
@@ -354,7 +354,7 @@ fn a_key_that_changes_meanwhile_and_a_lost_answer_are_no_failure() {
         pushed(&world, &fake);
         assert_eq!(fake.state(), held("correct horse battery"), "{fault}");
         fake.faults(&json!({}));
-        let (_, text) = said(run(&world, &fake, &["push"]).done(), &fake);
+        let (_, text) = said(&run(&world, &fake, &["push"]).done(), &fake);
         assert!(text.ends_with("ok: there is nothing to push\n"), "{text}");
     }
 }
@@ -367,11 +367,11 @@ fn one_target_that_cannot_be_reached_does_not_stop_the_others() {
     let other = "[github.other]\nrepository = \"example/api\"\napi = \"http://127.0.0.1:1\"\n\
                  [github.other.secrets]\nX = \"{{ database.password }}\"\n";
     world.write("schemas/other.toml", other);
-    let (code, text) = said(run(&world, &fake, &["push", "-q", "--yes"]).done(), &fake);
+    let (code, text) = said(&run(&world, &fake, &["push", "-q", "--yes"]).done(), &fake);
     let expected = "error: github.other: 127.0.0.1:1 cannot be reached: connection refused\n";
     assert_eq!((code, text.as_str()), (1, expected));
     assert_eq!(fake.state(), held("correct horse battery"));
-    let (code, text) = said(run(&world, &fake, &["push", "-q", "--yes", "github.othr"]).done(), &fake);
+    let (code, text) = said(&run(&world, &fake, &["push", "-q", "--yes", "github.othr"]).done(), &fake);
     assert_eq!((code, text.as_str()), (2, "error: the schema has no target github.othr\n"));
 }
 
@@ -402,7 +402,7 @@ fn a_push_that_is_killed_is_finished_by_the_next() {
     assert_eq!(dates(&world), ["DB_PASSWORD -", "DB_URL -", "DB_PORT -"]);
     std::thread::sleep(Duration::from_millis(1600));
     fake.faults(&json!({}));
-    let (code, text) = said(run(&world, &fake, &["push", "--yes"]).done(), &fake);
+    let (code, text) = said(&run(&world, &fake, &["push", "--yes"]).done(), &fake);
     assert!(code == 0 && text.contains("  an earlier push was cut off\n"), "{text}");
     assert!(!text.contains("drifted"), "{text}");
     assert_eq!(fake.state(), held("correct horse battery"));
@@ -460,7 +460,7 @@ fn tokens_are_looked_for_in_their_order() {
     let source = |variables: &[(&str, &str)]| {
         let run = world.run(&["push", "-n", "-v"]).env("SSL_CERT_FILE", &fake.certificate);
         let run = variables.iter().fold(run, |run, (name, value)| run.env(name, *value));
-        let (code, text) = said(run.done(), &fake);
+        let (code, text) = said(&run.done(), &fake);
         assert_eq!(code, 0, "{text}");
         let line = text.lines().find_map(|line| line.strip_prefix("github.deploy: ")).unwrap().to_owned();
         assert!(text.contains("GitHub was asked 2 times\n") && !text.contains("made-up"), "{text}");
@@ -491,12 +491,12 @@ fn two_machines_share_the_record_by_the_store() {
     let new = world.store_bytes();
     world.write("secrets.enc", &old);
     world.forget_stores();
-    let (code, text) = said(run(&world, &fake, &["push", "-q", "--yes"]).done(), &fake);
+    let (code, text) = said(&run(&world, &fake, &["push", "-q", "--yes"]).done(), &fake);
     let expected = "error: github.deploy: somebody else has changed DB_PASSWORD, DB_URL\n";
     assert_eq!((code, text.as_str()), (1, expected));
     // With the newer one there is nothing to do.
     world.write("secrets.enc", &new);
-    let (_, text) = said(run(&world, &fake, &["push"]).done(), &fake);
+    let (_, text) = said(&run(&world, &fake, &["push"]).done(), &fake);
     assert!(text.ends_with("ok: there is nothing to push\n"), "{text}");
 }
 
@@ -518,7 +518,7 @@ fn branches_that_pushed_both_merge_without_a_conflict() {
     world.run(&["git", "merge-driver", "base.enc", "ours.enc", "theirs.enc", "secrets.enc"]).success();
     world.write("secrets.enc", world.read("ours.enc"));
     world.forget_stores();
-    let (code, text) = said(run(&world, &fake, &["push"]).done(), &fake);
+    let (code, text) = said(&run(&world, &fake, &["push"]).done(), &fake);
     assert!(code == 0 && text.ends_with("ok: there is nothing to push\n"), "{text}");
     assert_eq!(dates(&world).len(), 3);
 }
@@ -547,6 +547,6 @@ fn every_command_and_stock_age_keep_the_record() {
     world.write("secrets.enc", seal(text.as_bytes(), Format::AsciiArmor));
     world.run(&["set", "-q", "database.port"]).stdin("5432").success();
     assert_eq!(record(&world), before);
-    let (_, text) = said(run(&world, &fake, &["push"]).done(), &fake);
+    let (_, text) = said(&run(&world, &fake, &["push"]).done(), &fake);
     assert!(text.ends_with("ok: there is nothing to push\n"), "{text}");
 }

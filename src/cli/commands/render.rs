@@ -9,15 +9,19 @@ use serde::Serialize;
 use crate::bundle::{Bundle, BundleName};
 use crate::cli::args::{DryRunArg, JsonArg};
 use crate::cli::commands::bundles::{self, build, rendered, settled};
+use crate::cli::commands::readers::{self, Reader};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::report::count;
-use crate::schema::Schema;
+use crate::schema::{EnvFile, Schema};
 use crate::secret::SecretText;
 use crate::store::Document;
 
 /// What the header of every rendered file starts with, behind the comment sign.
 const HEADER: &str = "rendered by luca-secrets";
+
+/// What the name of a sealed file ends in.
+pub(super) const SEALED: &str = "age";
 
 /// The mode of a file whose mode the schema does not name.
 const PRIVATE: u32 = 0o600;
@@ -32,6 +36,7 @@ const PRIVATE: u32 = 0o600;
 ///   luca-secrets render
 ///   luca-secrets render django -
 ///   luca-secrets render github.deploy --to deploy.env && gh secret set --env-file deploy.env
+///   luca-secrets render django --sealed-for luca-backend
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct RenderArgs {
@@ -44,6 +49,10 @@ pub(crate) struct RenderArgs {
     /// Spell the values for another reader than the schema names
     #[arg(long, value_name = "DIALECT")]
     dialect: Option<String>,
+    /// Encrypt the file for this reader alone, to be opened by `luca-secrets unseal` or stock `age`: a server of the
+    /// schema, by its host key, a recipient (age1…, ssh-ed25519 …), or a file with a public key. Can be repeated
+    #[arg(long, value_name = "READER")]
+    sealed_for: Vec<String>,
     #[command(flatten)]
     dry_run: DryRunArg,
     #[command(flatten)]
@@ -56,10 +65,16 @@ enum Destination {
     File { path: PathBuf, mode: u32, shown: String },
 }
 
+/// What is written.
+enum Content {
+    Plain(SecretText),
+    Sealed(Vec<u8>),
+}
+
 /// A rendered file on its way.
 struct Planned {
     bundle: Bundle,
-    text: SecretText,
+    text: Content,
     destination: Destination,
     unchanged: bool,
 }
@@ -71,6 +86,7 @@ struct Report {
     generation: u64,
     variables: usize,
     left_out: Vec<String>,
+    sealed_for: Vec<String>,
     changed: bool,
 }
 
@@ -82,6 +98,7 @@ pub(crate) fn run(args: &RenderArgs, context: &mut Context) -> Result<(), Failur
     let names = names(args, &schema)?;
     let store = settled(store?)?;
     let document = store.document();
+    let readers = readers::resolve(&args.sealed_for, &schema, document, context)?;
     let bundles = build_all(&schema, document, &names)?;
     context.hide_in_runner_log(
         bundles.iter().flat_map(|bundle| &bundle.variables).filter(|v| v.secret).map(|v| &v.value),
@@ -93,7 +110,12 @@ pub(crate) fn run(args: &RenderArgs, context: &mut Context) -> Result<(), Failur
         let destination = destination(args, &schema, &bundle.name, context)?;
         match rendered(&bundle, Some(&header(document))) {
             Ok(text) => {
-                let unchanged = is_unchanged(&destination, &text, context)?;
+                let unchanged = readers.is_empty() && is_unchanged(&destination, &text, context)?;
+                let text = if readers.is_empty() {
+                    Content::Plain(text)
+                } else {
+                    Content::Sealed(readers::seal(&text, &readers, context)?)
+                };
                 planned.push(Planned { bundle, text, destination, unchanged });
             }
             Err(errors) => failures.extend(errors.iter().map(|error| format!("{}: {error}", bundle.name))),
@@ -102,7 +124,7 @@ pub(crate) fn run(args: &RenderArgs, context: &mut Context) -> Result<(), Failur
     if !failures.is_empty() {
         return Err(Failure::many(failures).hint("nothing was written"));
     }
-    deliver(args, document, &planned, context)
+    deliver(args, document, &planned, &readers, context)
 }
 
 /// The header comment: the generation, and nothing secret.
@@ -111,6 +133,12 @@ fn header(document: &Document) -> String {
         "{HEADER} from generation {} of the store; change it with `luca-secrets edit`",
         document.generation()
     )
+}
+
+/// The generation that a rendered file came from, as its header says.
+pub(super) fn rendered_generation(text: &str) -> Option<u64> {
+    let rest = text.strip_prefix("# ")?.strip_prefix(HEADER)?.strip_prefix(" from generation ")?;
+    rest.split(' ').next()?.parse().ok()
 }
 
 fn wants_stdout(args: &RenderArgs) -> bool {
@@ -167,15 +195,35 @@ fn destination(
         BundleName::EnvFile(target) => schema.env_files.get(target),
         BundleName::Github(_) | BundleName::GithubVariables(_) => None,
     };
+    if !args.sealed_for.is_empty() {
+        return sealed_destination(args, name, declared, context);
+    }
     let (path, mode) = match (&args.to, declared) {
         (Some(path), file) => (context.settings.folder.join(path), file.map_or(PRIVATE, |file| file.mode)),
         (None, Some(file)) => (context.settings.root.join(&file.path), file.mode),
-        (None, None) => {
-            return Err(Failure::usage(format_args!("{name} has no file of its own"))
-                .hint(format_args!("say where it goes: luca-secrets render {name} - or --to FILE")));
-        }
+        (None, None) => return Err(no_file(name)),
     };
     Ok(Destination::File { shown: path.display().to_string(), path, mode })
+}
+
+fn no_file(name: &BundleName) -> Failure {
+    Failure::usage(format_args!("{name} has no file of its own"))
+        .hint(format_args!("say where it goes: luca-secrets render {name} - or --to FILE"))
+}
+
+/// Where a sealed file goes: beside the plain one. Everybody may read it.
+fn sealed_destination(
+    args: &RenderArgs,
+    name: &BundleName,
+    declared: Option<&EnvFile>,
+    context: &Context,
+) -> Result<Destination, Failure> {
+    let path = match (&args.to, declared) {
+        (Some(path), _) => context.settings.folder.join(path),
+        (None, Some(file)) => context.settings.root.join(format!("{}.{SEALED}", file.path.display())),
+        (None, None) => return Err(no_file(name)),
+    };
+    Ok(Destination::File { shown: path.display().to_string(), path, mode: 0o644 })
 }
 
 /// Whether the file holds the same variables already; its header may name an older generation.
@@ -201,6 +249,7 @@ fn deliver(
     args: &RenderArgs,
     document: &Document,
     planned: &[Planned],
+    readers: &[Reader],
     context: &mut Context,
 ) -> Result<(), Failure> {
     if !args.dry_run.dry_run {
@@ -209,10 +258,10 @@ fn deliver(
         }
     }
     for file in planned {
-        say(args, file, document, context);
+        say(args, file, document, readers, context);
     }
     if args.json.json && !wants_stdout(args) {
-        let reports: Vec<Report> = planned.iter().map(|file| report(file, document)).collect();
+        let reports: Vec<Report> = planned.iter().map(|file| report(file, document, readers)).collect();
         return context.ui.json(&reports);
     }
     Ok(())
@@ -220,25 +269,36 @@ fn deliver(
 
 fn write(file: &Planned, context: &mut Context) -> Result<(), Failure> {
     match &file.destination {
-        Destination::Stdout => context.ui.secret_data(&file.text),
+        Destination::Stdout => match &file.text {
+            Content::Plain(text) => context.ui.secret_data(text),
+            // Armored, so it is text.
+            Content::Sealed(sealed) => context.ui.data(&String::from_utf8_lossy(sealed)),
+        },
         Destination::File { path, mode, .. } if !file.unchanged => {
             if let Some(folder) = path.parent() {
                 context.disk.create_private_folder(folder)?;
                 context.disk.refuse_shared_folder(folder)?;
             }
-            Ok(context.disk.replace(path, file.text.expose().as_bytes(), *mode)?)
+            let bytes = match &file.text {
+                Content::Plain(text) => text.expose().as_bytes(),
+                Content::Sealed(sealed) => sealed,
+            };
+            Ok(context.disk.replace(path, bytes, *mode)?)
         }
         Destination::File { .. } => Ok(()),
     }
 }
 
-fn say(args: &RenderArgs, file: &Planned, document: &Document, context: &mut Context) {
+fn say(args: &RenderArgs, file: &Planned, document: &Document, readers: &[Reader], context: &mut Context) {
     for (variable, secret) in &file.bundle.left_out {
         context.explain(&format!("{variable} is left out: {secret} is optional and not set"));
     }
     let Destination::File { shown, .. } = &file.destination else { return };
     let variables = count(file.bundle.variables.len(), "variable");
-    let generation = document.generation();
+    let mut generation = document.generation().to_string();
+    if !readers.is_empty() {
+        generation.extend([", sealed for ", &readers::shown(readers)]);
+    }
     match (file.unchanged, args.dry_run.dry_run) {
         (true, _) => context.ui.ok(&format!("{shown}: unchanged, {variables}")),
         (false, true) => {
@@ -248,7 +308,7 @@ fn say(args: &RenderArgs, file: &Planned, document: &Document, context: &mut Con
     }
 }
 
-fn report(file: &Planned, document: &Document) -> Report {
+fn report(file: &Planned, document: &Document, readers: &[Reader]) -> Report {
     let path = match &file.destination {
         Destination::Stdout => None,
         Destination::File { shown, .. } => Some(shown.clone()),
@@ -259,6 +319,7 @@ fn report(file: &Planned, document: &Document) -> Report {
         generation: document.generation(),
         variables: file.bundle.variables.len(),
         left_out: file.bundle.left_out.iter().map(|(variable, _)| variable.to_string()).collect(),
+        sealed_for: readers.iter().map(|reader| reader.key.clone()).collect(),
         changed: !file.unchanged,
     }
 }
