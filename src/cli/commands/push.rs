@@ -91,13 +91,14 @@ fn names(args: &PushArgs, schema: &Schema) -> Result<Vec<TargetName>, Failure> {
     }
     let known: Vec<String> = schema.github.keys().map(|name| format!("github.{name}")).collect();
     let named = |typed: &String| {
-        let found = schema.github.keys().zip(&known).find(|(_, known)| *known == typed);
-        found.map(|(name, _)| name.clone()).ok_or_else(|| {
-            let failure = Failure::usage(format_args!("the schema has no target {typed}"));
-            match nearest(typed, known.iter().map(String::as_str)) {
-                Some(other) => failure.hint(format_args!("did you mean {other}?")),
-                None => failure.hint(format_args!("there are: {}", known.join(", "))),
-            }
+        let name = TargetName::parse(typed.strip_prefix("github.").unwrap_or_default())?;
+        if typed.starts_with("github.") && schema.github.contains_key(&name) {
+            return Ok(name);
+        }
+        let failure = Failure::usage(format_args!("the schema has no target github.{name}"));
+        Err(match nearest(typed, known.iter().map(String::as_str)) {
+            Some(other) => failure.hint(format_args!("did you mean {other}?")),
+            None => failure.hint(format_args!("there are: {}", known.join(", "))),
         })
     };
     args.targets.iter().map(named).collect()
