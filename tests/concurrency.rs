@@ -274,7 +274,7 @@ impl Scene {
             _root: root,
         };
         let key = recipient().to_string();
-        let first = Recipient { name: "tester".to_owned(), key, since: scene.author.now };
+        let first = Recipient::new("tester".to_owned(), key, scene.author.now);
         Store::at(scene.store.clone())
             .create(&scene.disk, Store::new_id(&mut OsRandom).unwrap(), &scene.author, first, &keys())
             .unwrap();

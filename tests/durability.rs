@@ -43,7 +43,35 @@ fn editor(world: &World) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700)).unwrap();
 }
 
+/// Somebody who is to come and go.
+const ANNA: &str = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
+
+fn with_anna(world: &World) {
+    world.run(&["recipients", "add", "-q", "--yes", ANNA]).success();
+}
+
 const CASES: &[Case] = &[
+    Case {
+        name: "recipients-add",
+        prepare: nothing,
+        run: |world| world.run(&["recipients", "add", "-q", "--yes", ANNA]),
+        is_new: |json| json.contains("5432"),
+        outputs: &[],
+    },
+    Case {
+        name: "recipients-remove",
+        prepare: with_anna,
+        run: |world| world.run(&["recipients", "remove", "-q", "--yes", ANNA]),
+        is_new: |json| json.contains("5432"),
+        outputs: &[],
+    },
+    Case {
+        name: "rekey",
+        prepare: nothing,
+        run: |world| world.run(&["rekey", "-q"]),
+        is_new: |json| json.contains("5432"),
+        outputs: &[],
+    },
     Case {
         name: "set-new",
         prepare: nothing,
@@ -76,7 +104,7 @@ const CASES: &[Case] = &[
         name: "forget",
         prepare: another_port,
         run: |world| world.run(&["history", "-q", "--yes", "--forget", "database.port"]),
-        is_new: |_| false,
+        is_new: |json| json.contains("6432"),
         outputs: &[],
     },
     Case {
@@ -318,7 +346,7 @@ fn a_kill_at_any_effect_leaves_the_old_or_the_new_and_blocks_nobody() {
             let after = contents(&world, case);
             world.run(&["set", "-q", "sentry.dsn"]).stdin("https://b@sentry.example.com/2").success();
             world.run(&["get", "sentry.dsn"]).gives(0, "https://b@sentry.example.com/2", "");
-            if !["rm", "edit"].contains(&case.name) {
+            if !["rm", "edit", "recipients-remove"].contains(&case.name) {
                 (case.run)(&world).success();
             }
             let abandoned = leftovers(&world);

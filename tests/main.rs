@@ -33,5 +33,6 @@ mod interop;
 mod keyring;
 mod readme;
 mod ssh;
+mod recipients;
 mod github;
 mod parsers;

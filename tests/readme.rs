@@ -39,7 +39,10 @@ fn shell(world: &World, command: &str) -> String {
         .env("PATH", format!("{}:/usr/local/bin:/usr/bin:/bin", folder.display()))
         .output()
         .unwrap();
-    String::from_utf8(done.stdout).unwrap().replace(world.home().to_str().unwrap(), "~")
+    String::from_utf8(done.stdout)
+        .unwrap()
+        .replace(world.home().to_str().unwrap(), "~")
+        .replace(&luca_secrets::sys::host_name(), "[host]")
 }
 
 /// Dates differ from day to day, and fingerprints from store to store.

@@ -7,7 +7,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use super::commands::{
     check, compare, completions, edit, export, generate, get, git, history, identity, import, init, list,
-    manual, merge, push, remove, render, rollback, run, set, unseal,
+    manual, merge, push, recipients, rekey, remove, render, rollback, run, set, unseal,
 };
 
 /// Keeps a project's secrets in one encrypted file, and renders from it the files that programs read.
@@ -111,6 +111,8 @@ pub(super) enum Command {
     Man(manual::ManArgs),
     Merge(merge::MergeArgs),
     Push(push::PushArgs),
+    Recipients(recipients::RecipientsArgs),
+    Rekey(rekey::RekeyArgs),
     Render(render::RenderArgs),
     Rollback(rollback::RollbackArgs),
     Rm(remove::RemoveArgs),

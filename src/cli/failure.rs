@@ -165,6 +165,13 @@ impl From<StoreError> for Failure {
                 .kind(Kind::Changed)
                 .hint("nothing was written; look at the new values and do it again"),
             StoreError::Replaced(_) | StoreError::WentBack(..) => Self::new(error).kind(Kind::Changed),
+            StoreError::NoReader(_) => {
+                Self::new(error).hint("nothing was written; add another reader first, with `luca-secrets recipients add`")
+            }
+            StoreError::LockedOut(_) => Self::new(error).hint(
+                "nothing was written; name an identity that opens it afterwards with --identity FILE, or let another reader do it",
+            ),
+            StoreError::Unproven(_) => Self::new(error).hint("nothing was written"),
             StoreError::Unrelated(_) => Self::new(error).hint(
                 "keep one with `git checkout --ours secrets.enc` or `--theirs`, then make the other's changes again",
             ),

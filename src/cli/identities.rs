@@ -115,6 +115,36 @@ impl Context {
         }
     }
 
+    /// Opens the store with all identities at hand, so that what is written can be tried with each of them.
+    pub(super) fn unlock_with_all(&mut self) -> Result<Unlocked, Failure> {
+        // Before the store, as in `unlock`.
+        let memory = self.memory();
+        let sealed = Store::at(self.settings.store.clone()).read(&self.disk)?;
+        let mut all = Vec::new();
+        if sealed.wants_passphrase() {
+            let name = self.settings.store.display().to_string();
+            all.push(Identity::passphrase(&name, &self.prompt));
+        }
+        if let Some(identities) = self.named_identities()? {
+            all.extend(identities);
+        } else {
+            for place in Place::IN_ORDER {
+                match self.look_in(place)? {
+                    Found::Identities(identities, name) => {
+                        self.explain(&format!("identity from {name}"));
+                        all.extend(identities);
+                    }
+                    Found::Nothing(reason) | Found::Unusable(reason) => self.explain(&reason),
+                }
+            }
+        }
+        if all.is_empty() {
+            return Err(self.no_identity());
+        }
+        let store = sealed.decrypt(self.keys(all))?.read()?;
+        self.recognized(&memory, store)
+    }
+
     /// Identities with whoever can be asked for their passphrases.
     pub(super) fn keys(&self, identities: Vec<Identity>) -> Keys {
         Keys::new(identities, &self.prompt)

@@ -57,6 +57,9 @@ pub(super) fn say_committed(context: &mut Context, committed: &Committed) {
     for name in &committed.forgotten {
         context.ui.ok(&format!("the earlier values of {name} are forgotten"));
     }
+    for name in &committed.cleared {
+        context.ui.ok(&format!("{name} is no longer exposed"));
+    }
     if committed.changes.is_empty() && committed.settled.is_empty() && committed.forgotten.is_empty() {
         context.ui.ok("comments changed");
     }

@@ -83,7 +83,7 @@ impl Address {
     }
 
     /// Whether nobody on the way can read what is sent: `https`, or a connection that stays on this machine.
-    pub(super) fn is_private(&self) -> bool {
+    pub fn is_private(&self) -> bool {
         self.0.scheme_str() == Some("https") || is_loopback(&self.0)
     }
 

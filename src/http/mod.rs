@@ -2,6 +2,7 @@
 //! sends a token only where nobody can read along, and takes no more than it was told to.
 
 mod address;
+mod blocking;
 mod client;
 mod dial;
 mod error;
@@ -10,6 +11,7 @@ mod pause;
 mod roots;
 
 pub use address::{Address, AddressError, encode_part};
+pub use blocking::send_and_wait;
 pub use client::Client;
 pub use error::HttpError;
 pub use hyper::Method;

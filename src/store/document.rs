@@ -2,11 +2,12 @@
 //!
 //! ```toml
 //! [store]              # format, id, generation, written, by
-//! [[recipients]]       # name, key, since
+//! [[recipients]]       # name, key, since, and where there is one: from, note
 //! [secrets]            # what `edit` shows: [secrets.group] tables, the writer's comments and order kept
 //! [versions]           # "group.key" = { since, origin }
 //! [conflicts]          # what two branches changed in different ways
 //! [history]            # "group.key" = [{ since, until, origin, value }, …], newest first
+//! [exposed]            # "group.key" = { since, to, reason }: known to somebody who is no longer a reader
 //! [pushes.github.NAME] # what was pushed there, as keyed digests
 //! ```
 //! Parts that this version does not know are carried along as they are.
@@ -22,9 +23,10 @@ use crate::secret::{FingerprintKey, SecretText, SecretValue};
 
 use super::conflict::{self, Conflicts};
 use super::entries::{Entry, entries, sort};
+use super::exposed::{self, Exposures};
 use super::history;
 use super::outline::{DocumentError, Outline, Range};
-use super::parts::{FORMAT, Header, Recipient, header, recipients, regions};
+use super::parts::{FORMAT, Header, Recipient, header, push_recipient, recipients, regions};
 use super::pin::StorePrint;
 use super::pushes::{self, AllPushes};
 use super::strict::refuse_what_toml_refuses;
@@ -45,6 +47,8 @@ pub struct Document {
     pub(super) conflicts: Conflicts,
     /// What was pushed to which target.
     pub(super) pushes: AllPushes,
+    /// Secrets whose value somebody knows who should not.
+    pub(super) exposures: Exposures,
     /// The line of each secret's version by name, looked for when the first is asked for: reading values needs none.
     versions: OnceLock<HashMap<String, Range>>,
     /// The lines of the table of earlier values.
@@ -66,6 +70,7 @@ impl Document {
         let sorted = sort(plain, &entries)?;
         refuse_what_toml_refuses(plain, &outline)?;
         let conflicts = conflict::read(plain, &outline)?;
+        let exposures = exposed::read(plain, &outline)?;
         let history = history::find(plain, &outline)?;
         let pushes = pushes::read(plain, &outline)?;
         let (regions, foreign) = regions(plain, &outline.tables);
@@ -79,6 +84,7 @@ impl Document {
             regions,
             conflicts,
             pushes,
+            exposures,
             versions,
             history,
             histories,
@@ -101,11 +107,7 @@ impl Document {
         text.push_str(&format!("\ngeneration = {}\nwritten = {}\nby = ", header.generation, header.written));
         push_toml_string(&mut text, &header.by);
         for recipient in recipients {
-            text.push_str("\n\n[[recipients]]\nname = ");
-            push_toml_string(&mut text, &recipient.name);
-            text.push_str("\nkey = ");
-            push_toml_string(&mut text, &recipient.key);
-            text.push_str(&format!("\nsince = {}", recipient.since));
+            push_recipient(&mut text, recipient);
         }
         text.push_str("\n\n[secrets]\n");
         text.push_str(region.trim_end_matches('\n'));

@@ -11,15 +11,19 @@ use crate::name::{SecretName, TargetName};
 use crate::secret::{SecretText, SecretValue};
 use crate::sys::{Disk, FolderLock};
 
+use super::compare::readers;
 use super::document::Document;
 use super::entries::check_secrets_text;
 use super::envelope;
 use super::error::StoreError;
+use super::exposed::{self, Exposures};
 use super::history::Earlier;
+use super::identity::Keys;
 use super::merge::{Merged, merge};
 use super::outline::DocumentError;
-use super::parts::Header;
+use super::parts::{Header, Recipient};
 use super::pushes::{self, Pushes};
+use super::readers::{Upkeep, prove, sealing_keys};
 use super::splice::{Changes, apply, differences, lines_inside_values};
 use super::state::{Unlocked, open, read};
 use super::version::Origin;
@@ -66,6 +70,14 @@ pub struct Committed {
     pub settled: Vec<SecretName>,
     /// The secrets whose earlier values are gone.
     pub forgotten: Vec<SecretName>,
+    /// The readers who came and went.
+    pub readers: Vec<(Recipient, Change)>,
+    /// The secrets that are exposed now and were not before.
+    pub exposed: Vec<SecretName>,
+    /// The secrets that were exposed and are no longer.
+    pub cleared: Vec<SecretName>,
+    /// How many identities at hand were seen to open what was written; counted where readers or the key changed.
+    pub proven: usize,
     /// Whether anything was written: a commit that changes nothing leaves the bytes alone.
     pub written: bool,
     /// Whether somebody else's changes were merged in.
@@ -92,6 +104,8 @@ pub struct Edit<'a> {
     text: Option<SecretText>,
     /// What is to be known of pushes: before and after.
     pub(super) pushes: BTreeMap<TargetName, (Pushes, Pushes)>,
+    /// What changes beside secrets.
+    pub(super) upkeep: Upkeep,
 }
 
 impl Unlocked {
@@ -107,6 +121,7 @@ impl Unlocked {
             forgotten: BTreeSet::new(),
             text: None,
             pushes: BTreeMap::new(),
+            upkeep: Upkeep::default(),
         }
     }
 
@@ -211,20 +226,32 @@ impl Edit<'_> {
             Merged::Conflict(names) => return Err(StoreError::Conflict(names)),
         };
         let region = self.region(theirs, &ours)?;
+        let recipients = self.upkeep.readers(path, &self.store.document, theirs)?;
+        let exposures = self.upkeep.exposures(theirs, &ours, &listed(theirs, &ours));
         let mut committed = Committed {
             generation: theirs.generation(),
             changes: listed(theirs, &ours),
             settled: self.settled_in(theirs),
             forgotten: self.forgotten.iter().filter(|name| theirs.has_history(name)).cloned().collect(),
+            readers: readers(theirs.recipients(), &recipients),
+            exposed: exposed::open_only_in(&exposures, &theirs.exposures),
+            cleared: exposed::open_only_in(&theirs.exposures, &exposures),
+            proven: 0,
             written: false,
             merged: newer.is_some(),
             document: None,
         };
-        let is_new = region.expose() != theirs.secrets_text().expose()
+        let has_upkeep = self.upkeep.rekey
+            || recipients.as_slice() != theirs.recipients()
+            || exposures != theirs.exposures
             || self.next_pushes(theirs) != theirs.pushes;
-        if is_new || !committed.settled.is_empty() || !committed.forgotten.is_empty() {
-            let text = self.next_text(theirs, &region, author, &committed);
-            committed.document = Some(self.write(disk, theirs, text)?);
+        let is_new = region.expose() != theirs.secrets_text().expose();
+        if is_new || !committed.settled.is_empty() || !committed.forgotten.is_empty() || has_upkeep {
+            let around = Around { recipients: &recipients, exposures: &exposures };
+            let text = self.next_text(theirs, &region, author, &committed, &around);
+            let (document, proven) = self.write(disk, theirs, text)?;
+            committed.document = Some(document);
+            committed.proven = proven;
             committed.generation += 1;
             committed.written = true;
         }
@@ -246,16 +273,26 @@ impl Edit<'_> {
         text.map(|text| text.tidied()).map_err(StoreError::Text)
     }
 
-    fn write(&self, disk: &Disk, theirs: &Document, text: SecretText) -> Result<Document, StoreError> {
+    /// Writes it, after opening it with the identities at hand if readers or the key change; how many opened it.
+    fn write(
+        &self,
+        disk: &Disk,
+        theirs: &Document,
+        text: SecretText,
+    ) -> Result<(Document, usize), StoreError> {
         let path = &self.store.path;
         // What cannot be read back must not replace what can.
         let next = Document::parse(text).map_err(StoreError::Text)?;
-        let keys: Vec<&str> = theirs.recipients().iter().map(|recipient| recipient.key.as_str()).collect();
-        let sealed = envelope::seal(next.text(), &keys, &self.store.keys)
+        let keys: Vec<&str> = next.recipients().iter().map(|recipient| recipient.key.as_str()).collect();
+        let without = Keys::new(Vec::new(), &self.store.keys.prompt);
+        let known = sealing_keys(&self.store.keys, &without, theirs.recipients(), next.recipients());
+        let sealed = envelope::seal(next.text(), &keys, known)
             .map_err(|error| StoreError::Envelope(path.clone(), error))?;
+        let proven =
+            if self.upkeep.wants_proof() { prove(path, &sealed, &next, &self.store.keys)? } else { 0 };
         let mode = disk.permissions(path)?.mode & 0o777;
         disk.replace(path, &sealed, mode)?;
-        Ok(next)
+        Ok((next, proven))
     }
 
     /// The document one generation on.
@@ -265,13 +302,15 @@ impl Edit<'_> {
         region: &SecretText,
         author: &Author,
         committed: &Committed,
+        around: &Around<'_>,
     ) -> SecretText {
         let changes = &committed.changes;
         let conflicts = theirs.open_conflicts(&committed.settled.iter().cloned().collect());
         let replaced = self.replaced(theirs, committed, author.now);
         let history = theirs.next_history(&replaced, &self.forgotten, self.keep);
         let pushes = pushes::spell(&self.next_pushes(theirs));
-        let own = [&conflicts, &history, &pushes].map(SecretText::expose);
+        let exposures = exposed::spell(around.exposures);
+        let own = [&conflicts, &history, &exposures, &pushes].map(SecretText::expose);
         let tables = theirs.foreign().chain(own.into_iter().filter(|table| !table.is_empty()));
         let header = Header {
             generation: theirs.generation() + 1,
@@ -287,7 +326,7 @@ impl Edit<'_> {
             let version = format!("{{ since = {}, origin = \"{}\" }}", author.now, self.origin.name());
             (name.as_str(), Cow::Owned(version))
         });
-        Document::compose(&header, theirs.recipients(), region.expose(), old.chain(new), tables)
+        Document::compose(&header, around.recipients, region.expose(), old.chain(new), tables)
     }
 
     /// The values that the commit puts an end to, newest first.
@@ -324,6 +363,12 @@ impl Edit<'_> {
     fn base(&self) -> &Document {
         self.earlier.as_ref().unwrap_or(&self.store.document)
     }
+}
+
+/// What stands around the secrets in the next document.
+struct Around<'a> {
+    recipients: &'a [Recipient],
+    exposures: &'a Exposures,
 }
 
 pub(super) fn listed(base: &Document, changes: &Changes) -> Vec<(SecretName, Change)> {

@@ -28,6 +28,12 @@ pub enum StoreError {
     Replaced(PathBuf),
     /// The file was replaced by an older store meanwhile, of this generation.
     WentBack(PathBuf, u64),
+    /// Nobody could read it after the change.
+    NoReader(PathBuf),
+    /// No identity at hand opens it after the change.
+    LockedOut(PathBuf),
+    /// An identity of one of its readers does not open it after the change.
+    Unproven(PathBuf),
     /// Two stores were to be merged that were never one.
     Unrelated(PathBuf),
     /// Secrets were to be merged that are in conflict already.
@@ -51,6 +57,13 @@ impl fmt::Display for StoreError {
             Self::Replaced(path) => write!(f, "{}: replaced by a different store meanwhile", path.display()),
             Self::WentBack(path, generation) => {
                 write!(f, "{}: replaced by an older store meanwhile, generation {generation}", path.display())
+            }
+            Self::NoReader(path) => write!(f, "{}: nobody could read it any more", path.display()),
+            Self::LockedOut(path) => {
+                write!(f, "{}: no identity at hand would open it any more", path.display())
+            }
+            Self::Unproven(path) => {
+                write!(f, "{}: what was sealed does not open with the identity of a reader", path.display())
             }
             Self::Unrelated(path) => {
                 write!(f, "{}: the two sides are different stores, made one by one", path.display())

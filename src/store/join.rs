@@ -13,6 +13,7 @@ use super::document::Document;
 use super::edit::{Author, Change};
 use super::envelope;
 use super::error::StoreError;
+use super::exposed;
 use super::history;
 use super::identity::Keys;
 use super::parts::{Header, Recipient};
@@ -94,7 +95,8 @@ pub fn join(
     let conflicts = spell(outcome.conflicts.iter());
     let history = history::joined(&base, &ours, &theirs, keep);
     let pushes = pushes::spell(&pushes::join(&base, &ours, &theirs));
-    let own = [&conflicts, &history, &pushes].into_iter().filter(|table| !table.is_empty());
+    let exposures = exposed::spell(&exposures(&base, &base_recipients, &ours, &theirs, author));
+    let own = [&conflicts, &history, &exposures, &pushes].into_iter().filter(|table| !table.is_empty());
     let tables = foreign.iter().chain(own);
     let versions = versions(&ours, &theirs, &outcome.taken);
     let text = Document::compose(
@@ -189,7 +191,7 @@ fn versions<'a>(
 }
 
 /// Whoever was added on one side is a reader; whoever was removed on one side is none.
-fn recipients(base: &[Recipient], ours: &[Recipient], theirs: &[Recipient]) -> Vec<Recipient> {
+pub(super) fn recipients(base: &[Recipient], ours: &[Recipient], theirs: &[Recipient]) -> Vec<Recipient> {
     let find = |all: &[Recipient], key: &str| all.iter().find(|one| one.key == key).cloned();
     let mut joined = Vec::new();
     for our in ours {
@@ -202,6 +204,28 @@ fn recipients(base: &[Recipient], ours: &[Recipient], theirs: &[Recipient]) -> V
     }
     let is_new = |one: &&Recipient| find(base, &one.key).is_none() && find(ours, &one.key).is_none();
     joined.extend(theirs.iter().filter(is_new).cloned());
+    joined
+}
+
+/// What is exposed after the merge. Who was removed on one side could still read what the other side sealed since.
+fn exposures(
+    base: &Document,
+    readers: &[Recipient],
+    ours: &Document,
+    theirs: &Document,
+    author: &Author,
+) -> exposed::Exposures {
+    let mut joined = exposed::join(&base.exposures, &ours.exposures, &theirs.exposures);
+    for (kept, removed) in [(ours, theirs), (theirs, ours)] {
+        let former =
+            readers.iter().filter(|one| !removed.recipients().iter().any(|reader| reader.key == one.key));
+        for reader in former.filter(|one| kept.recipients().iter().any(|reader| reader.key == one.key)) {
+            let changed = differences(base, kept);
+            for (name, _) in changed.into_iter().filter(|(_, value)| value.is_some()) {
+                exposed::mark(&mut joined, name, exposed::Exposure::merged(reader, author.now));
+            }
+        }
+    }
     joined
 }
 
@@ -249,7 +273,7 @@ mod tests {
     }
 
     fn reader(identity: &NewKey) -> Recipient {
-        Recipient { name: "somebody".to_owned(), key: identity.recipient.clone(), since: author().now }
+        Recipient::new("somebody".to_owned(), identity.recipient.clone(), author().now)
     }
 
     /// A sealed store of generation 7.

@@ -2,9 +2,12 @@
 
 use jiff::Timestamp;
 
+use crate::secret::SecretText;
+
 use super::outline::{DocumentError, DocumentProblem, Leaf, Outline, Range, Table, error_at};
 use super::pushes;
-use super::toml_text::decode_scalar;
+use super::recipient::{short_key, without_comment};
+use super::toml_text::{decode_scalar, push_toml_string};
 
 /// The format that this program writes.
 pub(super) const FORMAT: u64 = 1;
@@ -18,6 +21,28 @@ pub struct Recipient {
     pub key: String,
     /// Since when.
     pub since: Timestamp,
+    /// Where the key was taken from, if it was looked up: `github:USER`.
+    pub from: Option<String>,
+    /// What a person wrote about them.
+    pub note: Option<String>,
+}
+
+impl Recipient {
+    /// Somebody without a note, whose key was given.
+    pub fn new(name: String, key: String, since: Timestamp) -> Self {
+        Self { name, key, since, from: None, note: None }
+    }
+
+    /// Name and shortened key, on one line whatever stands in the name.
+    pub fn who(&self) -> String {
+        let name: String = self.name.chars().filter(|letter| !letter.is_control()).collect();
+        format!("{name} ({})", short_key(&self.key))
+    }
+
+    /// Whether this is their key. The comment behind an SSH key does not count.
+    pub fn is_for(&self, key: &str) -> bool {
+        without_comment(&self.key) == without_comment(key)
+    }
 }
 
 /// What a document says of itself.
@@ -81,6 +106,8 @@ pub(super) fn recipients(text: &str, outline: &Outline<'_>) -> Result<Vec<Recipi
             name: string("name").ok_or_else(damaged)?,
             key: string("key").ok_or_else(damaged)?,
             since: find("since").and_then(|leaf| raw(text, leaf).parse().ok()).ok_or_else(damaged)?,
+            from: string("from"),
+            note: string("note"),
         });
     }
     if found.is_empty() {
@@ -88,6 +115,38 @@ pub(super) fn recipients(text: &str, outline: &Outline<'_>) -> Result<Vec<Recipi
     } else {
         Ok(found)
     }
+}
+
+/// Appends one recipient, beginning with the line end of what stands above.
+pub(super) fn push_recipient(text: &mut SecretText, recipient: &Recipient) {
+    text.push_str("\n\n[[recipients]]\nname = ");
+    push_toml_string(text, &recipient.name);
+    text.push_str("\nkey = ");
+    push_toml_string(text, &recipient.key);
+    text.push_str(&format!("\nsince = {}", recipient.since));
+    for (label, words) in [("\nfrom = ", &recipient.from), ("\nnote = ", &recipient.note)] {
+        if let Some(words) = words {
+            text.push_str(label);
+            push_toml_string(text, words);
+        }
+    }
+}
+
+/// The lines of tables that hold no values, and where the first of them starts; nothing if there are none.
+pub(super) fn lines_of(
+    text: &str,
+    outline: &Outline<'_>,
+    are_they: impl Fn(&Table) -> bool,
+) -> Option<(usize, String)> {
+    let tables = outline.tables.iter().enumerate().skip(1);
+    let found: Vec<_> = tables.filter(|(_, table)| are_they(table)).collect();
+    let (_, first) = found.first()?;
+    let mut lines = String::new();
+    for (index, table) in &found {
+        let end = outline.tables.get(index + 1).map_or(text.len(), |next| start_of_line(text, next.start));
+        lines.push_str(&text[start_of_line(text, table.start)..end]);
+    }
+    Some((first.start, lines))
 }
 
 /// Where the line that `at` is in ends, its line feed included.
@@ -119,7 +178,7 @@ pub(super) fn regions(text: &str, tables: &[Table]) -> (Vec<Range>, Vec<Range>) 
                     _ => secrets.push(start..end),
                 }
             }
-            "store" | "recipients" | "versions" | "conflicts" | "history" => {}
+            "store" | "recipients" | "versions" | "conflicts" | "history" | "exposed" => {}
             _ if pushes::is_ours(table) => {}
             _ => foreign.push(start..end),
         }

@@ -20,7 +20,7 @@ use crate::secret::SecretText;
 use super::document::Document;
 use super::edit::Edit;
 use super::outline::{DocumentError, DocumentProblem, Outline, Table, error_at};
-use super::parts::start_of_line;
+use super::parts::lines_of;
 use super::toml_text::push_toml_string;
 
 /// One secret or variable as it was pushed.
@@ -146,16 +146,9 @@ pub(super) fn read(text: &str, outline: &Outline<'_>) -> Result<AllPushes, Docum
     struct Kinds {
         github: BTreeMap<String, Written>,
     }
-    let tables = outline.tables.iter().enumerate().skip(1);
-    let ours: Vec<_> = tables.filter(|(_, table)| is_ours(table)).collect();
-    let Some((_, first)) = ours.first() else { return Ok(AllPushes::new()) };
-    let mut lines = String::new();
-    for (index, table) in &ours {
-        let end = outline.tables.get(index + 1).map_or(text.len(), |next| start_of_line(text, next.start));
-        lines.push_str(&text[start_of_line(text, table.start)..end]);
-    }
+    let Some((start, lines)) = lines_of(text, outline, is_ours) else { return Ok(AllPushes::new()) };
     let what = "a line of `pushes.github` names what was pushed once, with `digest` and perhaps `updated_at`";
-    let wrong = || error_at(text, first.start, DocumentProblem::Store(what));
+    let wrong = || error_at(text, start, DocumentProblem::Store(what));
     let all: All = toml::from_str(&lines).map_err(|_| wrong())?;
     let read = |(name, written): (String, Written)| {
         let name = TargetName::parse(&name).ok()?;

@@ -3,6 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
+use base64::Engine;
+use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD};
+use sha2::{Digest, Sha256};
+
 use super::ssh_key::{KIND, kind_in_words};
 
 /// What stands in the place of a key where a store is sealed with a passphrase.
@@ -61,7 +65,7 @@ impl RecipientKey {
         if kind == KIND {
             return text.parse().map(Self::Ssh).map_err(|_| RecipientError::Unknown);
         }
-        if ["ssh-", "ecdsa-", "sk-"].iter().any(|prefix| kind.starts_with(prefix)) {
+        if is_ssh_kind(kind) {
             return Err(RecipientError::SshKind(kind_in_words(kind)));
         }
         if let Ok(native) = age::x25519::Recipient::from_str(text) {
@@ -74,6 +78,87 @@ impl RecipientKey {
             Err(RecipientError::PluginName)
         }
     }
+}
+
+/// What kind of key a recipient's is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyKind {
+    /// `age1…`
+    Age,
+    /// `ssh-ed25519 …`
+    Ssh,
+    /// Of the plugin with this name.
+    Plugin(String),
+    /// A passphrase.
+    Passphrase,
+}
+
+impl fmt::Display for KeyKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Age => f.write_str("age"),
+            Self::Ssh => f.write_str(KIND),
+            Self::Plugin(name) => write!(f, "plugin {name}"),
+            Self::Passphrase => f.write_str(PASSPHRASE),
+        }
+    }
+}
+
+impl RecipientKey {
+    /// The key in its one spelling: lower case, no comment.
+    pub fn spelled(&self) -> String {
+        match self {
+            Self::Native(key) => key.to_string(),
+            Self::Ssh(key) => without_comment(&key.to_string()).to_owned(),
+            Self::Plugin(key) => key.to_string(),
+            Self::Passphrase => PASSPHRASE.to_owned(),
+        }
+    }
+
+    /// What kind it is.
+    pub fn kind(&self) -> KeyKind {
+        match self {
+            Self::Native(_) => KeyKind::Age,
+            Self::Ssh(_) => KeyKind::Ssh,
+            Self::Plugin(key) => KeyKind::Plugin(key.plugin().to_owned()),
+            Self::Passphrase => KeyKind::Passphrase,
+        }
+    }
+}
+
+/// An SSH key without the comment that may follow it; any other key as it is.
+pub(super) fn without_comment(key: &str) -> &str {
+    let mut blanks = key.match_indices(' ').map(|(at, _)| at);
+    match (blanks.next(), blanks.next()) {
+        (Some(_), Some(end)) => &key[..end],
+        _ => key,
+    }
+}
+
+/// How `ssh-keygen -l` calls a key, `SHA256:…`; `None` if it is no SSH key.
+pub fn fingerprint(key: &str) -> Option<String> {
+    let (_, rest) = key.split_once(' ').filter(|(kind, _)| is_ssh_kind(kind))?;
+    let blob = BASE64_STANDARD.decode(rest.split(' ').next()?).ok()?;
+    Some(format!("SHA256:{}", BASE64_STANDARD_NO_PAD.encode(Sha256::digest(blob))))
+}
+
+/// Whether it is the name of a kind of SSH keys.
+pub(super) fn is_ssh_kind(word: &str) -> bool {
+    ["ssh-", "ecdsa-", "sk-"].iter().any(|prefix| word.starts_with(prefix))
+}
+
+/// Enough of a key to know it again.
+pub fn short_key(key: &str) -> String {
+    const HEAD: usize = 12;
+    const TAIL: usize = 6;
+    if let Some(print) = fingerprint(key) {
+        return print.chars().take("SHA256:".len() + HEAD).chain(['…']).collect();
+    }
+    let letters: Vec<char> = key.chars().collect();
+    if letters.len() <= HEAD + TAIL + 1 {
+        return key.to_owned();
+    }
+    letters[..HEAD].iter().chain(&['…']).chain(&letters[letters.len() - TAIL..]).collect()
 }
 
 /// Whether `age-plugin-NAME` is a program's name and nothing else: no folder, no option, no surprise.

@@ -9,7 +9,7 @@ use super::document::Document;
 use super::edit::Author;
 use super::envelope;
 use super::error::StoreError;
-use super::identity::Keys;
+use super::identity::{Identity, Keys};
 use super::parts::{Header, Recipient};
 use super::pin::StorePrint;
 
@@ -152,6 +152,21 @@ impl Unlocked {
     /// Where it lies.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The recipients that the identities at hand are for, as far as that is known without asking anybody.
+    pub fn at_hand(&self) -> Vec<String> {
+        self.keys.identities.iter().flat_map(Identity::known_recipients).collect()
+    }
+
+    /// Whether all identities at hand say whom they are for.
+    pub fn all_are_known(&self) -> bool {
+        self.keys.identities.iter().all(|identity| !identity.known_recipients().is_empty())
+    }
+
+    /// Opens another version of the store with the same identities. `path` is for messages.
+    pub fn open_version(&self, path: &Path, sealed: &[u8]) -> Result<Document, StoreError> {
+        open(path, sealed, &self.keys)
     }
 }
 

@@ -59,6 +59,8 @@ pub enum Variable {
     GhEnterpriseToken,
     /// The same.
     GithubEnterpriseToken,
+    /// GitHub's API for looking up the keys of users.
+    GithubApi,
     /// The API of the host that the Actions job runs for.
     GithubApiUrl,
 }
@@ -93,6 +95,7 @@ impl Variable {
             Self::GithubToken => "GITHUB_TOKEN",
             Self::GhEnterpriseToken => "GH_ENTERPRISE_TOKEN",
             Self::GithubEnterpriseToken => "GITHUB_ENTERPRISE_TOKEN",
+            Self::GithubApi => "LUCA_SECRETS_GITHUB_API",
             Self::GithubApiUrl => "GITHUB_API_URL",
         }
     }

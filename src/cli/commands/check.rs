@@ -51,6 +51,7 @@ pub(crate) fn run(args: &CheckArgs, context: &mut Context) -> Result<(), Failure
     violations.extend(unencoded(&schema));
     let mut findings: Vec<Finding> = violations.iter().map(finding).collect();
     findings.extend(in_conflict(document));
+    findings.extend(exposed(document));
     findings.extend(unrenderable(&schema, document));
     findings.extend(unreachable(&schema, document));
     let errors = findings.iter().filter(|finding| finding.severity == "error").count();
@@ -97,6 +98,26 @@ fn in_conflict(document: &Document) -> impl Iterator<Item = Finding> {
         place: None,
         message: "in conflict: two branches changed it in different ways".to_owned(),
         hint: Some("settle it with `luca-secrets merge --ours`, `--theirs` or `--edit`".to_owned()),
+    })
+}
+
+/// Values that somebody knows who should not any more.
+fn exposed(document: &Document) -> impl Iterator<Item = Finding> {
+    document.exposed().map(|(name, exposure)| {
+        let since = exposure.since.to_string();
+        let day = since.split('T').next().unwrap_or_default();
+        let still = if document.contains(name) { "" } else { ", and taking it out of the store changes nothing" };
+        Finding {
+            severity: "error",
+            code: "exposed",
+            secret: Some(name.to_string()),
+            target: None,
+            place: None,
+            message: format!("exposed: {} could read it until {day}{still}", exposure.to),
+            hint: Some(format!(
+                "give it a new value at its source and here, or `luca-secrets recipients waive {name} --because TEXT`"
+            )),
+        }
     })
 }
 

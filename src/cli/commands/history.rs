@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::cli::args::{DryRunArg, JsonArg, YesArg};
 use crate::cli::context::{Context, secret_name};
 use crate::cli::failure::Failure;
-use crate::cli::report::{count, no_such_secret, say_committed};
+use crate::cli::report::{commit, count, no_such_secret, say_committed};
 use crate::name::SecretName;
 use crate::secret::{SecretText, SecretValue, shape};
 use crate::store::{Document, Earlier, Origin, push_toml_line};
@@ -184,7 +184,7 @@ fn forget(args: &HistoryArgs, name: SecretName, context: &mut Context) -> Result
     }
     let mut edit = store.edit(Origin::Edit, context.history_kept());
     edit.forget(name);
-    let committed = edit.commit(&context.disk, &context.author(), context.settings.patience)?;
+    let committed = commit(edit, context)?;
     say_committed(context, &committed);
     context.ui.hint("earlier revisions of the store, in git for example, still hold them for its readers");
     Ok(())

@@ -267,7 +267,7 @@ fn new_identity(context: &mut Context, path: &Path, print: StorePrint) -> Result
 fn make_store(args: &InitArgs, context: &mut Context, made: Made, id: StoreId) -> Result<(), Failure> {
     let author = context.author();
     let name = args.name.clone().unwrap_or_else(|| author.name.clone());
-    let recipient = Recipient { name, key: made.recipient, since: author.now };
+    let recipient = Recipient::new(name, made.recipient, author.now);
     let store = Store::at(context.settings.store.clone());
     let keys = context.keys(made.keys);
     let document = store.create(&context.disk, id, &author, recipient, &keys)?;

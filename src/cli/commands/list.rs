@@ -13,7 +13,8 @@ use crate::store::Document;
 /// List the secrets: names, types and ages, never values
 ///
 /// Shows what the store holds and what the schema asks for. A secret that is only declared is `missing` or `unset`;
-/// one that is only stored is `undeclared`; one that two branches changed in different ways is in `conflict`.
+/// one that is only stored is `undeclared`; one that two branches changed in different ways is in `conflict`;
+/// one that a former reader knows is `exposed`.
 #[derive(Args)]
 pub(crate) struct ListArgs {
     #[command(flatten)]
@@ -54,6 +55,7 @@ fn rows(schema: &Schema, document: &Document) -> Vec<Row> {
     let declared = schema.secrets.iter().map(|(name, entry)| {
         let state = match (document.contains(name), entry.required) {
             _ if document.is_in_conflict(name) => "conflict",
+            (true, _) if document.is_exposed(name) => "exposed",
             (true, _) => "set",
             (false, true) => "missing",
             (false, false) => "unset",
@@ -63,7 +65,11 @@ fn rows(schema: &Schema, document: &Document) -> Vec<Row> {
     let only_theirs = document.conflicts().map(|(name, _)| name).filter(|name| !document.contains(name));
     let undeclared =
         document.names().chain(only_theirs).filter(|name| !schema.secrets.contains_key(*name)).map(|name| {
-            let state = if document.is_in_conflict(name) { "conflict" } else { "undeclared" };
+            let state = match () {
+                () if document.is_in_conflict(name) => "conflict",
+                () if document.is_exposed(name) => "exposed",
+                () => "undeclared",
+            };
             row(document, name, None, state)
         });
     declared.chain(undeclared).collect()

@@ -18,6 +18,8 @@ pub(super) mod manual;
 pub(super) mod merge;
 pub(super) mod push;
 mod readers;
+pub(super) mod recipients;
+pub(super) mod rekey;
 pub(super) mod remove;
 pub(super) mod render;
 pub(super) mod rollback;

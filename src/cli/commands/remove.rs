@@ -41,6 +41,9 @@ pub(crate) fn run(args: &RemoveArgs, context: &mut Context) -> Result<(), Failur
         for (server, _) in schema.servers.iter().filter(|(_, server)| server.uses(&name)) {
             context.ui.warn(&format!("{name} is used by the server {server}"));
         }
+        if store.document().is_exposed(&name) {
+            context.ui.warn(&format!("{name} is exposed and stays so: whoever knows the value still does"));
+        }
         edit.remove(name);
     }
     let question = format!("remove {}?", count(edit.preview().len(), "secret"));

@@ -7,7 +7,7 @@ use crate::cli::commands::history::earlier;
 use crate::cli::commands::set::{refuse_undeclared, refuse_violations};
 use crate::cli::context::{Context, secret_name};
 use crate::cli::failure::Failure;
-use crate::cli::report::{count, say_committed};
+use crate::cli::report::{commit, count, say_committed};
 use crate::name::SecretName;
 use crate::secret::shape;
 use crate::store::{Earlier, Origin};
@@ -50,7 +50,7 @@ pub(crate) fn run(args: &RollbackArgs, context: &mut Context) -> Result<(), Fail
     }
     let mut edit = store.edit(Origin::Rollback, schema.history.keep);
     edit.set(name.clone(), chosen.value);
-    let committed = edit.commit(&context.disk, &context.author(), context.settings.patience)?;
+    let committed = commit(edit, context)?;
     say_committed(context, &committed);
     if committed.written {
         let generation = committed.generation;

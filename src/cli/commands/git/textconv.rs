@@ -51,5 +51,9 @@ fn shown(document: &Document) -> String {
         let theirs = theirs.map_or_else(|| "removed".to_owned(), value);
         lines.push(format!("{name} in conflict, theirs: {theirs}"));
     }
+    for (name, exposure) in document.exposures() {
+        let what = if exposure.waived.is_some() { "waived" } else { "exposed" };
+        lines.push(format!("{name} {what}: known to {}", exposure.to));
+    }
     lines.join("\n") + "\n"
 }
