@@ -125,6 +125,12 @@ impl VariableName {
         }
     }
 
+    /// The name in upper case.
+    #[must_use]
+    pub fn to_uppercase(&self) -> Self {
+        Self(self.0.to_ascii_uppercase().into())
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -4,6 +4,7 @@
 mod fake;
 mod faults;
 mod gh;
+mod push;
 mod refusals;
 mod token;
 
@@ -66,7 +67,7 @@ fn every_scope_gets_its_values() {
         let second = push.run(&first.applied.record).unwrap();
         assert!(second.is_clean, "{:?}", second.steps);
         assert_eq!(second.applied.record, first.applied.record);
-        assert_eq!(PushRecord::parse(&second.applied.record.to_toml()), Ok(first.applied.record));
+        assert_eq!(PushRecord::of(&second.applied.record.to_pushes(None)), first.applied.record);
     }
 }
 
@@ -200,11 +201,11 @@ fn neither_values_nor_the_token_stand_in_what_is_shown() {
     let failed = push.run(&done.applied.record).unwrap();
     assert_eq!(failed.applied.failed.len(), 2);
     let shown = format!(
-        "{:?}{:?}{}{}{:?}{:?}",
+        "{:?}{:?}{:?}{:?}{:?}{:?}",
         done.steps,
         done.applied.done,
-        done.applied.record.to_toml(),
-        failed.applied.record.to_toml(),
+        done.applied.record,
+        failed.applied.record,
         failed.applied.failed,
         fake.log()
     );

@@ -7,7 +7,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use super::commands::{
     check, compare, completions, edit, export, generate, get, git, history, identity, import, init, list,
-    manual, merge, recipients, rekey, remove, render, rollback, run, set, unseal,
+    manual, merge, push, recipients, rekey, remove, render, rollback, run, set, unseal,
 };
 
 /// Keeps a project's secrets in one encrypted file, and renders from it the files that programs read.
@@ -110,6 +110,7 @@ pub(super) enum Command {
     List(list::ListArgs),
     Man(manual::ManArgs),
     Merge(merge::MergeArgs),
+    Push(push::PushArgs),
     Recipients(recipients::RecipientsArgs),
     Rekey(rekey::RekeyArgs),
     Render(render::RenderArgs),

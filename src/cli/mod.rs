@@ -11,6 +11,7 @@ mod identities;
 mod checkout;
 mod pins;
 mod report;
+mod github;
 mod editing;
 mod commands;
 mod run;

@@ -9,7 +9,7 @@ use crate::sys::{NoTerminal, SharedTerminal, System, Variable};
 use super::args::{Arguments, Command, parse};
 use super::commands::{
     check, compare, completions, edit, export, generate, get, git, history, identity, import, init, list,
-    manual, merge, recipients, rekey, remove, render, rollback, run as run_command, set, unseal,
+    manual, merge, push, recipients, rekey, remove, render, rollback, run as run_command, set, unseal,
 };
 use super::context::Context;
 use super::failure::Failure;
@@ -99,6 +99,7 @@ fn dispatch(command: Command, context: &mut Context) -> Result<(), Failure> {
         Command::List(args) => list::run(&args, context),
         Command::Man(args) => manual::run(&args, context),
         Command::Merge(args) => merge::run(&args, context),
+        Command::Push(args) => push::run(&args, context),
         Command::Recipients(args) => recipients::run(&args, context),
         Command::Rekey(args) => rekey::run(&args, context),
         Command::Render(args) => render::run(&args, context),

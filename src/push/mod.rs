@@ -4,6 +4,7 @@
 mod reach;
 mod host;
 mod plan;
+pub mod github;
 
 pub use host::{Contact, Host, HostError, observe};
 pub use plan::{Action, Difference, FilePlan, Objection, Provenance, ServerPlan};

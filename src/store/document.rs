@@ -8,6 +8,7 @@
 //! [conflicts]          # what two branches changed in different ways
 //! [history]            # "group.key" = [{ since, until, origin, value }, …], newest first
 //! [exposed]            # "group.key" = { since, to, reason }: known to somebody who is no longer a reader
+//! [pushes.github.NAME] # what was pushed there, as keyed digests
 //! ```
 //! Parts that this version does not know are carried along as they are.
 
@@ -27,6 +28,7 @@ use super::history;
 use super::outline::{DocumentError, Outline, Range};
 use super::parts::{FORMAT, Header, Recipient, header, push_recipient, recipients, regions};
 use super::pin::StorePrint;
+use super::pushes::{self, AllPushes};
 use super::strict::refuse_what_toml_refuses;
 use super::toml_text::{decode_scalar, push_toml_string};
 use super::version::{Version, versions};
@@ -43,6 +45,8 @@ pub struct Document {
     regions: Vec<Range>,
     /// What the other side of a merge has, where it is not decided yet.
     pub(super) conflicts: Conflicts,
+    /// What was pushed to which target.
+    pub(super) pushes: AllPushes,
     /// Secrets whose value somebody knows who should not.
     pub(super) exposures: Exposures,
     /// The line of each secret's version by name, looked for when the first is asked for: reading values needs none.
@@ -68,6 +72,7 @@ impl Document {
         let conflicts = conflict::read(plain, &outline)?;
         let exposures = exposed::read(plain, &outline)?;
         let history = history::find(plain, &outline)?;
+        let pushes = pushes::read(plain, &outline)?;
         let (regions, foreign) = regions(plain, &outline.tables);
         let (versions, histories) = (OnceLock::new(), OnceLock::new());
         Ok(Self {
@@ -78,6 +83,7 @@ impl Document {
             sorted,
             regions,
             conflicts,
+            pushes,
             exposures,
             versions,
             history,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::name::SecretName;
+use crate::name::{SecretName, TargetName};
 use crate::secret::{SecretText, SecretValue};
 use crate::sys::{Disk, FolderLock};
 
@@ -22,6 +22,7 @@ use super::identity::Keys;
 use super::merge::{Merged, merge};
 use super::outline::DocumentError;
 use super::parts::{Header, Recipient};
+use super::pushes::{self, Pushes};
 use super::readers::{Upkeep, prove, sealing_keys};
 use super::splice::{Changes, apply, differences, lines_inside_values};
 use super::state::{Unlocked, open, read};
@@ -101,6 +102,8 @@ pub struct Edit<'a> {
     forgotten: BTreeSet<SecretName>,
     /// The whole text of the secrets, where a person has rewritten it.
     text: Option<SecretText>,
+    /// What is to be known of pushes: before and after.
+    pub(super) pushes: BTreeMap<TargetName, (Pushes, Pushes)>,
     /// What changes beside secrets.
     pub(super) upkeep: Upkeep,
 }
@@ -117,6 +120,7 @@ impl Unlocked {
             settled: BTreeSet::new(),
             forgotten: BTreeSet::new(),
             text: None,
+            pushes: BTreeMap::new(),
             upkeep: Upkeep::default(),
         }
     }
@@ -239,7 +243,8 @@ impl Edit<'_> {
         };
         let has_upkeep = self.upkeep.rekey
             || recipients.as_slice() != theirs.recipients()
-            || exposures != theirs.exposures;
+            || exposures != theirs.exposures
+            || self.next_pushes(theirs) != theirs.pushes;
         let is_new = region.expose() != theirs.secrets_text().expose();
         if is_new || !committed.settled.is_empty() || !committed.forgotten.is_empty() || has_upkeep {
             let around = Around { recipients: &recipients, exposures: &exposures };
@@ -303,8 +308,9 @@ impl Edit<'_> {
         let conflicts = theirs.open_conflicts(&committed.settled.iter().cloned().collect());
         let replaced = self.replaced(theirs, committed, author.now);
         let history = theirs.next_history(&replaced, &self.forgotten, self.keep);
+        let pushes = pushes::spell(&self.next_pushes(theirs));
         let exposures = exposed::spell(around.exposures);
-        let own = [&conflicts, &history, &exposures].map(SecretText::expose);
+        let own = [&conflicts, &history, &exposures, &pushes].map(SecretText::expose);
         let tables = theirs.foreign().chain(own.into_iter().filter(|table| !table.is_empty()));
         let header = Header {
             generation: theirs.generation() + 1,

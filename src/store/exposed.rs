@@ -17,7 +17,7 @@ use crate::secret::SecretText;
 
 use super::document::Document;
 use super::outline::{DocumentError, DocumentProblem, Outline, error_at};
-use super::parts::{Recipient, section, start_of_line};
+use super::parts::{Recipient, lines_of, section};
 use super::toml_text::push_toml_string;
 
 /// That somebody knows a value who should not any more.
@@ -125,16 +125,11 @@ pub(super) fn read(text: &str, outline: &Outline<'_>) -> Result<Exposures, Docum
         #[serde(default)]
         exposed: BTreeMap<String, Written>,
     }
-    let tables = outline.tables.iter().enumerate().skip(1);
-    let ours: Vec<_> = tables.filter(|(_, table)| section(table) == "exposed").collect();
-    let Some((_, first)) = ours.first() else { return Ok(Exposures::new()) };
-    let mut lines = String::new();
-    for (index, table) in &ours {
-        let end = outline.tables.get(index + 1).map_or(text.len(), |next| start_of_line(text, next.start));
-        lines.push_str(&text[start_of_line(text, table.start)..end]);
-    }
+    let Some((start, lines)) = lines_of(text, outline, |table| section(table) == "exposed") else {
+        return Ok(Exposures::new());
+    };
     let what = "a line of `exposed` names a secret once, with `since`, `to` and `reason`";
-    let wrong = || error_at(text, first.start, DocumentProblem::Store(what));
+    let wrong = || error_at(text, start, DocumentProblem::Store(what));
     let table: Table = toml::from_str(&lines).map_err(|_| wrong())?;
     let read = |(name, written): (String, Written)| {
         let name = SecretName::parse(&name).ok()?;

@@ -18,6 +18,7 @@ use super::history;
 use super::identity::Keys;
 use super::parts::{Header, Recipient};
 use super::pin::StorePrint;
+use super::pushes;
 use super::splice::{Changes, apply, differences};
 use super::state::open;
 
@@ -93,8 +94,9 @@ pub fn join(
     let region = region(&base, &ours, &theirs, &outcome.taken)?;
     let conflicts = spell(outcome.conflicts.iter());
     let history = history::joined(&base, &ours, &theirs, keep);
+    let pushes = pushes::spell(&pushes::join(&base, &ours, &theirs));
     let exposures = exposed::spell(&exposures(&base, &base_recipients, &ours, &theirs, author));
-    let own = [&conflicts, &history, &exposures].into_iter().filter(|table| !table.is_empty());
+    let own = [&conflicts, &history, &exposures, &pushes].into_iter().filter(|table| !table.is_empty());
     let tables = foreign.iter().chain(own);
     let versions = versions(&ours, &theirs, &outcome.taken);
     let text = Document::compose(

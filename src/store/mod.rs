@@ -23,6 +23,7 @@ mod envelope;
 mod error;
 mod state;
 mod edit;
+mod pushes;
 mod readers;
 mod draft;
 mod pin;
@@ -49,6 +50,7 @@ pub use pin::{Checkout, NamesApart, Pin, Refusal, Sighting, StorePrint, Verdict,
 pub use pin_file::{PinError, PinFolder, Pinning};
 pub use prompt::{KeyProblem, Prompt};
 pub use public_keys::{PublicKey, is_private};
+pub use pushes::{LastPush, Pushed, Pushes};
 pub use readers::Worklist;
 pub use recipient::{KeyKind, PASSPHRASE, RecipientError, RecipientKey, fingerprint, short_key};
 pub use sealed::{SealedForm, sealed_form, with_conflict_markers};

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use crate::secret::SecretText;
 
 use super::outline::{DocumentError, DocumentProblem, Leaf, Outline, Range, Table, error_at};
+use super::pushes;
 use super::recipient::{short_key, without_comment};
 use super::toml_text::{decode_scalar, push_toml_string};
 
@@ -131,6 +132,23 @@ pub(super) fn push_recipient(text: &mut SecretText, recipient: &Recipient) {
     }
 }
 
+/// The lines of tables that hold no values, and where the first of them starts; nothing if there are none.
+pub(super) fn lines_of(
+    text: &str,
+    outline: &Outline<'_>,
+    are_they: impl Fn(&Table) -> bool,
+) -> Option<(usize, String)> {
+    let tables = outline.tables.iter().enumerate().skip(1);
+    let found: Vec<_> = tables.filter(|(_, table)| are_they(table)).collect();
+    let (_, first) = found.first()?;
+    let mut lines = String::new();
+    for (index, table) in &found {
+        let end = outline.tables.get(index + 1).map_or(text.len(), |next| start_of_line(text, next.start));
+        lines.push_str(&text[start_of_line(text, table.start)..end]);
+    }
+    Some((first.start, lines))
+}
+
 /// Where the line that `at` is in ends, its line feed included.
 pub(super) fn end_of_line(text: &str, at: usize) -> usize {
     text[at..].find('\n').map_or(text.len(), |newline| at + newline + 1)
@@ -161,6 +179,7 @@ pub(super) fn regions(text: &str, tables: &[Table]) -> (Vec<Range>, Vec<Range>) 
                 }
             }
             "store" | "recipients" | "versions" | "conflicts" | "history" | "exposed" => {}
+            _ if pushes::is_ours(table) => {}
             _ => foreign.push(start..end),
         }
     }

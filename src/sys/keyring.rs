@@ -15,10 +15,10 @@ use zeroize::Zeroize;
 
 use crate::secret::SecretText;
 
-/// The attribute `service` of our entry; `secret-tool lookup service luca-secrets username identity` shows it.
+/// The attribute `service` of our entries; `secret-tool lookup service luca-secrets username identity` shows it.
 const SERVICE: &str = "luca-secrets";
 
-/// The attribute `username` of our entry.
+/// The attribute `username` of the entry with an identity; that of a token is its host.
 const USER: &str = "identity";
 
 /// Which keyring.
@@ -73,44 +73,53 @@ impl Keyring {
     /// Puts the text of an identity into it, over what was there.
     pub fn put(self, text: &SecretText, patience: Duration) -> Result<(), KeyringError> {
         let text = text.clone();
-        self.patiently(patience, move |entry| entry.set_secret(text.expose().as_bytes()))
+        self.patiently(USER, patience, move |entry| entry.set_secret(text.expose().as_bytes()))
     }
 
     /// The text that was put into it.
     pub fn get(self, patience: Duration) -> Result<SecretText, KeyringError> {
-        let bytes = self.patiently(patience, keyring_core::Entry::get_secret)?;
+        let bytes = self.patiently(USER, patience, keyring_core::Entry::get_secret)?;
+        SecretText::from_utf8(bytes).map_err(|_| KeyringError::Failed(self))
+    }
+
+    /// The token for a host that a person put there: `secret-tool store --label=… service luca-secrets username HOST`.
+    pub fn get_token(self, host: &str, patience: Duration) -> Result<SecretText, KeyringError> {
+        let bytes = self.patiently(host, patience, keyring_core::Entry::get_secret)?;
         SecretText::from_utf8(bytes).map_err(|_| KeyringError::Failed(self))
     }
 
     /// Removes the text from it.
     pub fn forget(self, patience: Duration) -> Result<(), KeyringError> {
-        self.patiently(patience, keyring_core::Entry::delete_credential)
+        self.patiently(USER, patience, keyring_core::Entry::delete_credential)
     }
 
     fn patiently<T: Send + 'static>(
         self,
+        user: &str,
         patience: Duration,
         work: impl FnOnce(&keyring_core::Entry) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, KeyringError> {
         let (sender, receiver) = mpsc::channel();
+        let user = user.to_owned();
         thread::spawn(move || {
-            let result = self.entry().and_then(|entry| work(&entry).map_err(|error| self.explained(error)));
+            let result =
+                self.entry(&user).and_then(|entry| work(&entry).map_err(|error| self.explained(error)));
             // Nobody listens any more if it took too long.
             let _ = sender.send(result);
         });
         receiver.recv_timeout(patience).unwrap_or(Err(KeyringError::Slow(self)))
     }
 
-    fn entry(self) -> Result<keyring_core::Entry, KeyringError> {
+    fn entry(self, user: &str) -> Result<keyring_core::Entry, KeyringError> {
         match self {
             Self::SecretService => match keyring::Entry::store_status() {
-                Ok(()) => keyring::Entry::new(SERVICE, USER)
+                Ok(()) => keyring::Entry::new(SERVICE, user)
                     .map(|entry| entry.inner)
                     .map_err(|error| self.explained(error)),
                 Err(_) => Err(KeyringError::Absent(self)),
             },
             Self::Kernel => linux_keyutils_keyring_store::Store::new()
-                .and_then(|store| store.build(SERVICE, USER, None))
+                .and_then(|store| store.build(SERVICE, user, None))
                 .map_err(|_| KeyringError::Absent(self)),
         }
     }

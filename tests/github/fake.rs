@@ -214,7 +214,7 @@ impl Push {
         let wanted: Vec<_> = (0..names.len())
             .map(|at| Wanted { kind: self.want[at].0, name: &names[at], value: &values[at] })
             .collect();
-        let needs = |kind| wanted.iter().any(|want| want.kind == kind) || !record.of(kind).is_empty();
+        let needs = |kind| wanted.iter().any(|want| want.kind == kind) || !record.of_kind(kind).is_empty();
         let kinds = Kinds { secrets: needs(Kind::Secret), variables: needs(Kind::Variable) };
         self.with(async |github, pause| {
             let observed = github.observe(&self.scope, kinds).await.map_err(|error| error.to_string())?;
@@ -242,12 +242,13 @@ impl Push {
         let env = Environment::new(self.env.iter().map(|(name, value)| (name.into(), value.into())));
         let client = Client::new(&env, self.time_out).map_err(|error| error.to_string())?;
         let (pause, clock, mut random) = (NoPause::default(), FixedClock(NOW.parse().unwrap()), Zeros);
+        let random: RefCell<&mut dyn Random> = RefCell::new(&mut random);
         let github = Github::new(Settings {
             client: &client,
             base: Address::parse(&self.base).unwrap(),
             token: SecretValue::new(self.token.clone()),
             clock: &clock,
-            random: &mut random,
+            random: &random,
             pause: &pause,
             patience: Duration::from_mins(15),
         });

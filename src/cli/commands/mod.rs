@@ -16,6 +16,7 @@ pub(super) mod init;
 pub(super) mod list;
 pub(super) mod manual;
 pub(super) mod merge;
+pub(super) mod push;
 mod readers;
 pub(super) mod recipients;
 pub(super) mod rekey;

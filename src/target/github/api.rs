@@ -31,7 +31,7 @@ pub struct Settings<'a> {
     /// The time, for limits that end at a given moment.
     pub clock: &'a dyn Clock,
     /// For pauses that are not the same for all.
-    pub random: &'a mut dyn Random,
+    pub random: &'a RefCell<&'a mut dyn Random>,
     /// How to wait, and where to tell that we do.
     pub pause: &'a dyn Pause,
     /// The longest that one request may wait for rate limits in all.
@@ -44,7 +44,7 @@ pub struct Github<'a> {
     base: Address,
     token: SecretValue,
     clock: &'a dyn Clock,
-    random: RefCell<&'a mut dyn Random>,
+    random: &'a RefCell<&'a mut dyn Random>,
     pause: &'a dyn Pause,
     patience: Duration,
     /// Held by every request that is on its way, and alone by the one that waits for a rate limit; counts the waits.
@@ -87,7 +87,7 @@ impl<'a> Github<'a> {
             base: settings.base,
             token: settings.token,
             clock: settings.clock,
-            random: RefCell::new(settings.random),
+            random: settings.random,
             pause: settings.pause,
             patience: settings.patience,
             gate: RwLock::new(0),

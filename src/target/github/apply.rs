@@ -47,6 +47,7 @@ impl Github<'_> {
         record: &PushRecord,
     ) -> Applied {
         let changes: Vec<Change<'_>> = plan.changes(options).collect();
+        let record = &plan.settled(record);
         let mut applied = Applied { done: Vec::new(), failed: Vec::new(), record: record.clone() };
         if changes.is_empty() {
             return applied;
@@ -130,8 +131,8 @@ const fn is_certain(error: &GithubError) -> bool {
 impl Applied {
     /// Forgets a write that did not happen.
     fn restore(&mut self, record: &PushRecord, change: &Change<'_>) {
-        let entries = self.record.of_mut(change.kind);
-        match record.of(change.kind).get(change.name) {
+        let entries = self.record.of_kind_mut(change.kind);
+        match record.of_kind(change.kind).get(change.name) {
             Some(before) => entries.insert(change.name.clone(), before.clone()),
             None => entries.remove(change.name),
         };
@@ -139,7 +140,7 @@ impl Applied {
 
     /// Notes a write that is there, with GitHub's date.
     fn settle(&mut self, change: &Change<'_>, observed: &Observed) {
-        let entries = self.record.of_mut(change.kind);
+        let entries = self.record.of_kind_mut(change.kind);
         match change.value {
             None => drop(entries.remove(change.name)),
             Some(_) => {

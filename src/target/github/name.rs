@@ -24,28 +24,38 @@ impl std::error::Error for ActionsNameError {}
 /// The name of a secret or variable of GitHub Actions, in upper case as GitHub keeps it (docs.github.com, "Naming your
 /// secrets"): letters, digits and `_`, no digit first, not `GITHUB_…`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ActionsName(Box<str>);
+pub struct ActionsName(VariableName);
 
 impl ActionsName {
     /// The name that GitHub will give to a variable of the schema.
     pub fn new(name: &VariableName) -> Result<Self, ActionsNameError> {
-        let text = name.as_str().to_ascii_uppercase();
-        if text.starts_with("GITHUB_") { Err(ActionsNameError::Reserved) } else { Ok(Self(text.into())) }
+        let name = Self::of(name);
+        if name.as_str().starts_with("GITHUB_") { Err(ActionsNameError::Reserved) } else { Ok(name) }
     }
 
     /// The name as GitHub lists it; what could not be one of its names is no name to us either.
     pub(super) fn listed(text: &str) -> Option<Self> {
-        VariableName::parse(text).ok().map(|name| Self(name.as_str().to_ascii_uppercase().into()))
+        VariableName::parse(text).ok().map(|name| Self::of(&name))
+    }
+
+    /// The name of something that is on GitHub.
+    pub(super) fn of(name: &VariableName) -> Self {
+        Self(name.to_uppercase())
     }
 
     /// The name as text.
     pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
+    /// The name as the schema could have it.
+    pub const fn as_variable(&self) -> &VariableName {
         &self.0
     }
 }
 
 impl fmt::Display for ActionsName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
+        self.0.fmt(f)
     }
 }

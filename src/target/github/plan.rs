@@ -1,20 +1,18 @@
 //! What has to change: plain data, made without asking anybody.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use jiff::Timestamp;
 
 use crate::name::VariableName;
 use crate::secret::{FingerprintKey, SecretValue};
+use crate::store::Pushed;
 
-use super::name::{ActionsName, ActionsNameError};
+use super::name::ActionsName;
 use super::observe::{Observed, SecretSeen};
-use super::record::{PushRecord, Pushed};
+use super::record::PushRecord;
+use super::refusal::{LONGEST_VALUE, Refusal};
 use super::scope::{Scope, Visibility};
-
-/// The longest value, in bytes (docs.github.com, "Limits for secrets" and "Limits for variables": 48 KB).
-const LONGEST_VALUE: usize = 48 * 1024;
 
 /// Secret or variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -105,44 +103,6 @@ pub struct Options {
     pub overwrite_drift: bool,
 }
 
-/// Why nothing of a target can be pushed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refusal {
-    /// A name that GitHub does not allow.
-    Name(VariableName, ActionsNameError),
-    /// Two names of one kind that differ in case only, and so are one to GitHub.
-    SameName(VariableName, VariableName),
-    /// A value longer than 48 KB; its length in bytes.
-    TooLong(ActionsName, usize),
-    /// More than the scope can hold: kind, how many there would be, how many there may be, and the names that are
-    /// there without being ours.
-    TooMany(Kind, usize, usize, Vec<ActionsName>),
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Name(name, error) => write!(f, "{name}: {error}"),
-            Self::SameName(first, second) => {
-                write!(f, "{first} and {second}: GitHub keeps names in upper case, where both are the same")
-            }
-            Self::TooLong(name, length) => {
-                write!(f, "{name}: {length} bytes are more than the {LONGEST_VALUE} that GitHub takes")
-            }
-            Self::TooMany(kind, count, limit, others) => {
-                write!(f, "there would be {count} {}, and GitHub takes {limit}", kind.plural())?;
-                if !others.is_empty() {
-                    let names: Vec<&str> = others.iter().map(ActionsName::as_str).collect();
-                    write!(f, "; not ours: {}", names.join(", "))?;
-                }
-                Ok(())
-            }
-        }
-    }
-}
-
-impl std::error::Error for Refusal {}
-
 /// What has to change in one scope, sorted by kind and name.
 pub struct Plan<'v> {
     /// A step for each name that the schema has or that was pushed from here.
@@ -191,12 +151,12 @@ pub fn plan<'v>(
     let mut steps = Vec::with_capacity(named.len());
     for ((kind, name), wanted) in &named {
         let digest = digest(key, wanted.value, scope);
-        let state = State { scope, key, observed: &observed, recorded: recorded.of(*kind).get(name) };
+        let state = State { scope, key, observed: &observed, recorded: recorded.of_kind(*kind).get(name) };
         let action = state.action(*kind, name, wanted.value, &digest);
         steps.push(Step { kind: *kind, name: name.clone(), action, value: Some(wanted.value), digest });
     }
     for kind in Kind::ALL {
-        for (name, pushed) in recorded.of(kind) {
+        for (name, pushed) in recorded.of_kind(kind) {
             if !named.contains_key(&(kind, name.clone())) && observed.has(kind, name) {
                 let action = orphan(kind, name, pushed, &observed, key);
                 steps.push(Step { kind, name: name.clone(), action, value: None, digest: String::new() });
@@ -338,13 +298,28 @@ impl Plan<'_> {
         self.changes(options).next().is_some()
     }
 
+    /// The record without the doubts that looking has settled: a variable of which nobody knew whether it arrived did.
+    pub(super) fn settled(&self, record: &PushRecord) -> PushRecord {
+        let mut settled = record.clone();
+        let are_there = self.steps.iter().filter(|step| step.action == Action::Unchanged);
+        for step in are_there.filter(|step| step.kind == Kind::Variable) {
+            if let Some(pushed) = settled.of_kind_mut(step.kind).get_mut(&step.name)
+                && pushed.updated_at.is_none()
+            {
+                pushed.digest.clone_from(&step.digest);
+                pushed.updated_at = self.observed.updated_at(step.kind, &step.name);
+            }
+        }
+        settled
+    }
+
     /// The record that must be safe before the first write: a push that is killed then leaves no doubt about what may
     /// have been ours.
     pub fn begin(&self, record: &PushRecord, options: Options) -> PushRecord {
-        let mut begun = record.clone();
+        let mut begun = self.settled(record);
         for change in self.changes(options).filter(|change| change.value.is_some()) {
             let pushed = Pushed { digest: change.digest.to_owned(), updated_at: None };
-            begun.of_mut(change.kind).insert(change.name.clone(), pushed);
+            begun.of_kind_mut(change.kind).insert(change.name.clone(), pushed);
         }
         begun
     }

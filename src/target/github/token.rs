@@ -62,6 +62,12 @@ fn web_host(base: &Address) -> &str {
     host.strip_prefix("api.").filter(|rest| is_hosted(rest)).unwrap_or(host)
 }
 
+/// The variable that people set a token in for the API at `base`, and the host as `gh` calls it.
+pub fn usual_variable(base: &Address) -> (Variable, &str) {
+    let host = web_host(base);
+    (if is_hosted(host) { Variable::GhToken } else { Variable::GhEnterpriseToken }, host)
+}
+
 /// Whether GitHub itself runs the host.
 fn is_hosted(host: &str) -> bool {
     host == "github.com" || host.ends_with(".ghe.com")

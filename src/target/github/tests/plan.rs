@@ -59,7 +59,7 @@ impl World {
     fn pushed(mut self, kind: Kind, text: &str, content: &str, second: Option<i64>) -> Self {
         let digest = digest(&FingerprintKey::new(KEY), &value(content), &self.scope);
         let pushed = Pushed { digest, updated_at: second.map(at) };
-        self.recorded.of_mut(kind).insert(name(text), pushed);
+        self.recorded.of_kind_mut(kind).insert(name(text), pushed);
         self
     }
 
@@ -224,4 +224,30 @@ fn a_push_that_is_killed_leaves_a_record_that_says_so() {
     assert_eq!(begun.secrets[&name("A")].updated_at, None);
     assert_eq!(begun.secrets[&name("B")], world.recorded.secrets[&name("B")]);
     assert!(plan.has_changes(Options::default()) && !plan.is_clean());
+}
+
+#[test]
+fn a_variable_that_a_killed_push_brought_there_is_dated_by_looking() {
+    let variable = Kind::Variable;
+    let world = World::new()
+        .want(variable, "ARRIVED", "2")
+        .want(variable, "LOST", "2")
+        .want(variable, "THEIRS", "2")
+        .want(Kind::Secret, "SECRET", "2")
+        .seen_variable("ARRIVED", "2")
+        .seen_variable("LOST", "1")
+        .seen_variable("THEIRS", "2")
+        .seen_secret("SECRET", 1)
+        .pushed(variable, "ARRIVED", "2", None)
+        .pushed(variable, "LOST", "2", None)
+        .pushed(Kind::Secret, "SECRET", "2", None);
+    let plan = world.plan(Options::default()).unwrap_or_else(|_| panic!("refused"));
+    let settled = plan.settled(&world.recorded);
+    let dates = |record: &PushRecord| -> Vec<_> {
+        let all = record.secrets.iter().chain(&record.variables);
+        all.map(|(name, pushed)| (name.to_string(), pushed.updated_at)).collect()
+    };
+    let expected = [("SECRET", None), ("ARRIVED", Some(at(1))), ("LOST", None)];
+    assert_eq!(dates(&settled), expected.map(|(name, date)| (name.to_owned(), date)));
+    assert_eq!(plan.begin(&world.recorded, Options::default()), settled);
 }
