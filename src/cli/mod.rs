@@ -12,6 +12,7 @@ mod checkout;
 mod pins;
 mod report;
 mod github;
+mod servers;
 mod editing;
 mod commands;
 mod run;

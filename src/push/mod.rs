@@ -3,9 +3,17 @@
 
 mod reach;
 mod host;
+mod health;
+mod transaction;
+mod provenance;
 mod plan;
 pub mod github;
 
+pub use health::Unhealthy;
 pub use host::{Contact, Host, HostError, observe};
-pub use plan::{Action, Difference, FilePlan, Objection, Provenance, ServerPlan};
+pub use plan::{Action, Difference, FilePlan, Objection, PlanError, ServerPlan, plan};
+pub use provenance::Provenance;
 pub use reach::{Surroundings, Unreachable, destination, host_keys};
+pub use transaction::{
+    Change, HostOutcome, Member, Problem, Setting, Standing, Step, new_transaction, transact,
+};

@@ -1,41 +1,59 @@
 //! `push`: from the store to where the values are used.
 
+use std::cell::RefCell;
+use std::time::Duration;
+
 use clap::Args;
+use serde::Serialize;
 
 use crate::cli::args::{DryRunArg, JsonArg, YesArg};
 use crate::cli::commands::bundles::settled;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::cli::github::Look;
+use crate::cli::github::{Look, TargetReport};
 use crate::cli::report::count;
+use crate::cli::servers::{self, Allowed, Found, REQUEST_TIME, Reachable, ServerReport, server_names};
+use crate::http::Client;
 use crate::name::{TargetName, VariableName, nearest};
-use crate::push::github::Only;
+use crate::push::Step;
+use crate::push::github::{GithubPlan, Only};
 use crate::schema::Schema;
+use crate::store::Document;
+use crate::sys::block_on;
 use crate::target::github::Options;
 
 /// Bring the store's values to where they are used
 ///
-/// Shows first what would change, by names and fingerprints, and asks. What was pushed is remembered in the store, so
-/// that the next push sends what has changed and nothing else, and sees what somebody else has changed there.
+/// Shows first what would change, by names and fingerprints, and asks. Then the new files are put in place on all
+/// servers, the apply commands run, and the health checks must hold; where anything fails, the old files come back on all
+/// of them. GitHub comes last. A file says itself what was pushed, and the store remembers it for GitHub, so that the
+/// next push sends what has changed and nothing else, and sees what somebody else has changed there.
 ///
 /// Examples:
-///   luca-secrets push github.deploy
-///   luca-secrets push --dry-run
+///   luca-secrets push
+///   luca-secrets push --yes server.luca-backend
+///   luca-secrets push github.deploy --dry-run
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct PushArgs {
-    /// The targets: github.deploy for [github.deploy]
+    /// The targets: server.web for [server.web], github.deploy for [github.deploy] [default: all]
     #[arg(value_name = "TARGET")]
     targets: Vec<String>,
-    /// Push these variables only
+    /// Push these variables only, to GitHub; a file on a server is one whole
     #[arg(long, value_name = "VARIABLE")]
     only: Vec<String>,
+    /// Put the files in place, and run neither apply commands nor health checks
+    #[arg(long)]
+    no_apply: bool,
     /// Remove from GitHub what was pushed there and is no longer in the schema
     #[arg(long)]
     prune: bool,
     /// Overwrite what somebody else has changed there
     #[arg(long)]
     overwrite_drift: bool,
+    /// Overwrite what came from a later generation of the store
+    #[arg(long)]
+    allow_older: bool,
     #[command(flatten)]
     dry_run: DryRunArg,
     #[command(flatten)]
@@ -44,31 +62,56 @@ pub(crate) struct PushArgs {
     json: JsonArg,
 }
 
+/// A target in the report.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Report {
+    Server(ServerReport),
+    Github(TargetReport),
+}
+
+/// What is to be pushed to.
+struct Wanted {
+    servers: Vec<TargetName>,
+    github: Vec<TargetName>,
+}
+
+/// Whether to go on after the plan was shown.
+enum Decision {
+    Go,
+    /// There is nothing to do, or only the plan was wanted; with what could not be seen.
+    Stop(Failure),
+}
+
 pub(crate) fn run(args: &PushArgs, context: &mut Context) -> Result<(), Failure> {
     let (schema, store) = context.schema_and_store()?;
-    let names = names(args, &schema)?;
+    let wanted = wanted(args, &schema)?;
     let only: Vec<VariableName> =
         args.only.iter().map(|name| VariableName::parse(name)).collect::<Result<_, _>>()?;
     let store = settled(store?)?;
     let options = Options { prune: args.prune, overwrite_drift: args.overwrite_drift };
-    let targets = context.github_targets(&schema, store.document(), &names)?;
+    let targets = context.github_targets(&schema, store.document(), &wanted.github)?;
     let looks = targets.look(options, &Only::new(&only), context)?;
-    show(args, &looks, context)?;
+    let contacts = context.contacts(&schema, store.document(), &wanted.servers)?;
+    let mut failure = if contacts.is_empty() {
+        match decide(args, &[], &looks, context)? {
+            Decision::Stop(failure) => return ended(failure),
+            Decision::Go => Failure::many([]),
+        }
+    } else {
+        let work = push_to_servers(args, contacts, &looks, &schema, store.document(), context);
+        let outcome = block_on(work)
+            .map_err(|error| Failure::new(format_args!("no connections can be made: {error}")))??;
+        match outcome {
+            Pushed::Stopped(failure) => return ended(failure),
+            Pushed::Failed(failure) if looks.is_empty() => return Err(failure),
+            Pushed::Failed(failure) => return Err(failure.hint("nothing was pushed to GitHub")),
+            Pushed::Done => Failure::many([]),
+        }
+    };
     let unseen = unseen(&looks);
-    refuse_drift(&looks)?;
-    let plans = || looks.iter().filter_map(|look| look.plan.as_ref().ok());
-    let changes: usize =
-        plans().map(|plan| plan.rows.iter().filter(|row| plan.is_written(row)).count()).sum();
-    if looks.iter().all(Look::is_clean) {
-        context.ui.ok("there is nothing to push");
-    }
-    if args.dry_run.dry_run {
-        return if unseen.messages.is_empty() { Ok(()) } else { Err(unseen) };
-    }
-    if changes > 0 && !args.yes.yes && !context.confirm(&format!("push {}?", count(changes, "change")))? {
-        return Err(Failure::new("not confirmed").hint("nothing was changed"));
-    }
-    let mut failure = unseen;
+    failure.messages.extend(unseen.messages);
+    failure.hints.extend(unseen.hints);
     for outcome in targets.push(&looks, &store, context)? {
         if !outcome.done.is_empty() {
             context.ui.ok(&format!(
@@ -82,15 +125,106 @@ pub(crate) fn run(args: &PushArgs, context: &mut Context) -> Result<(), Failure>
         }
         failure.hints.extend(outcome.hints());
     }
+    ended(failure)
+}
+
+fn ended(failure: Failure) -> Result<(), Failure> {
     if failure.messages.is_empty() { Ok(()) } else { Err(failure) }
 }
 
-fn names(args: &PushArgs, schema: &Schema) -> Result<Vec<TargetName>, Failure> {
-    if args.targets.is_empty() {
-        return Ok(schema.github.keys().cloned().collect());
+/// What came of the servers.
+enum Pushed {
+    Done,
+    Stopped(Failure),
+    Failed(Failure),
+}
+
+/// Looks at the servers, has it decided, and pushes, over the same connections.
+async fn push_to_servers(
+    args: &PushArgs,
+    contacts: Vec<Reachable>,
+    looks: &[Look<'_>],
+    schema: &Schema,
+    document: &Document,
+    context: &mut Context,
+) -> Result<Pushed, Failure> {
+    let (found, hosts) = servers::look(contacts, schema, document, context).await;
+    if let Decision::Stop(failure) = decide(args, &found, looks, context)? {
+        return Ok(Pushed::Stopped(failure));
     }
+    if found.iter().all(Found::is_clean) {
+        return Ok(Pushed::Done);
+    }
+    let client = Client::new(&context.env, REQUEST_TIME).map_err(Failure::new)?;
+    let outcomes = {
+        let ui = RefCell::new(&mut context.ui);
+        let progress = |server: &TargetName, step: Step, time: Duration| {
+            ui.borrow_mut().say(&format!("server {server}: {} ({:.1} s)", step.done(), time.as_secs_f64()));
+        };
+        servers::push(&found, hosts, !args.no_apply, &client, &progress).await
+    };
+    let failure = servers::say_outcomes(&outcomes, context);
+    Ok(if failure.messages.is_empty() { Pushed::Done } else { Pushed::Failed(failure) })
+}
+
+/// Shows the plan, refuses what may not be, and asks.
+fn decide(
+    args: &PushArgs,
+    found: &[Found],
+    looks: &[Look<'_>],
+    context: &mut Context,
+) -> Result<Decision, Failure> {
+    show(args, found, looks, context)?;
+    let unseen_servers = servers::unseen(found);
+    if !unseen_servers.messages.is_empty() {
+        return Err(unseen_servers.hint("nothing was pushed"));
+    }
+    let allowed = Allowed { drift: args.overwrite_drift, older: args.allow_older };
+    servers::refuse(found, allowed)?;
+    refuse_drift(looks)?;
+    let plans = || looks.iter().filter_map(|look| look.plan.as_ref().ok());
+    let on_github: usize =
+        plans().map(|plan| plan.rows.iter().filter(|row| plan.is_written(row)).count()).sum();
+    let changes = on_github + found.iter().map(Found::changes).sum::<usize>();
+    if looks.iter().all(Look::is_clean) && found.iter().all(Found::is_clean) {
+        context.ui.ok("there is nothing to push");
+        // What GitHub has may still be news for the store.
+        let has_news = plans().any(GithubPlan::has_news);
+        return Ok(if has_news && !args.dry_run.dry_run {
+            Decision::Go
+        } else {
+            Decision::Stop(unseen(looks))
+        });
+    }
+    if args.dry_run.dry_run {
+        return Ok(Decision::Stop(unseen(looks)));
+    }
+    if changes > 0 && !args.yes.yes && !context.confirm(&format!("push {}?", count(changes, "change")))? {
+        return Err(Failure::new("not confirmed").hint("nothing was changed"));
+    }
+    Ok(Decision::Go)
+}
+
+fn wanted(args: &PushArgs, schema: &Schema) -> Result<Wanted, Failure> {
+    if !args.only.is_empty() && args.targets.iter().any(|target| !target.starts_with("github.")) {
+        return Err(Failure::usage("--only is for GitHub: a file on a server is one whole"));
+    }
+    if args.targets.is_empty() {
+        let with_files = schema.servers.iter().filter(|(_, server)| !server.installs.is_empty());
+        let servers = with_files.map(|(name, _)| name.clone());
+        return Ok(Wanted {
+            servers: if args.only.is_empty() { servers.collect() } else { Vec::new() },
+            github: schema.github.keys().cloned().collect(),
+        });
+    }
+    let (github, servers): (Vec<&str>, Vec<&str>) =
+        args.targets.iter().map(String::as_str).partition(|target| target.starts_with("github."));
+    Ok(Wanted { servers: server_names(&servers, schema)?, github: github_names(&github, schema)? })
+}
+
+fn github_names(typed: &[&str], schema: &Schema) -> Result<Vec<TargetName>, Failure> {
     let known: Vec<String> = schema.github.keys().map(|name| format!("github.{name}")).collect();
-    let named = |typed: &String| {
+    let named = |typed: &&str| {
         let name = TargetName::parse(typed.strip_prefix("github.").unwrap_or_default())?;
         if typed.starts_with("github.") && schema.github.contains_key(&name) {
             return Ok(name);
@@ -101,13 +235,17 @@ fn names(args: &PushArgs, schema: &Schema) -> Result<Vec<TargetName>, Failure> {
             None => failure.hint(format_args!("there are: {}", known.join(", "))),
         })
     };
-    args.targets.iter().map(named).collect()
+    typed.iter().map(named).collect()
 }
 
-fn show(args: &PushArgs, looks: &[Look<'_>], context: &mut Context) -> Result<(), Failure> {
+fn show(args: &PushArgs, found: &[Found], looks: &[Look<'_>], context: &mut Context) -> Result<(), Failure> {
     if args.json.json {
-        let reports: Vec<_> = looks.iter().map(Look::report).collect();
-        return context.ui.json(&reports);
+        let servers = found.iter().map(|found| Report::Server(found.report()));
+        let github = looks.iter().map(|look| Report::Github(look.report()));
+        return context.ui.json(&servers.chain(github).collect::<Vec<_>>());
+    }
+    for line in found.iter().flat_map(Found::lines) {
+        context.ui.say(&line);
     }
     for line in looks.iter().filter(|look| look.plan.is_ok()).flat_map(Look::lines) {
         context.ui.say(&line);

@@ -1,0 +1,426 @@
+//! One transaction over all servers: stage everywhere, swap, apply, prove healthy, commit; or put everything back
+//! everywhere. No server begins a step before every server has ended the one before it.
+//!
+//! What a server does when this side is gone stands in the table of [`target::server`](crate::target::server): up to
+//! the commit it goes back by itself.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use crate::bundle::HealthCheck;
+use crate::http::Client;
+use crate::name::{TargetName, VariableName};
+use crate::schema::{Apply, GenerationProof};
+use crate::secret::{Redactor, SecretValue};
+use crate::ssh::in_parallel;
+use crate::target::server::{
+    Broken, Content, Digest, FileNumber, PutBack, Ran, Reply, Request, Run, ServerPath, Stage, TransactionId,
+};
+
+use super::health::{Unhealthy, wait_until_healthy};
+use super::host::{Host, HostError};
+
+/// How much longer than its own deadline a command's reply is waited for.
+const GRACE: Duration = Duration::from_secs(15);
+
+/// How many of a failed command's last lines are shown.
+const SHOWN_LINES: usize = 5;
+
+/// A file to be put in place, and what makes it take effect.
+pub struct Change<'p> {
+    /// Its number in the conversation.
+    pub file: FileNumber,
+    /// Its path over there.
+    pub path: &'p ServerPath,
+    /// What it must hold now; `None` if there must be none.
+    pub expected: Option<Digest>,
+    /// What it will hold.
+    pub content: Content<'p>,
+    /// Its mode; `None` keeps the one it has.
+    pub mode: Option<u32>,
+    /// Its owner, as `chown` takes it; `None` keeps the one it has.
+    pub owner: Option<String>,
+    /// What makes programs read it.
+    pub apply: &'p [Apply],
+    /// What must hold afterwards.
+    pub health: &'p [HealthCheck],
+    /// How programs show that they run on the new content.
+    pub proofs: &'p [GenerationProof],
+    /// The variable that they show, and its value.
+    pub marker: Option<&'p (VariableName, SecretValue)>,
+}
+
+/// One server of the transaction. One without changes is not touched.
+pub struct Member<'p> {
+    /// Its name in the schema.
+    pub server: &'p TargetName,
+    /// The conversation with it.
+    pub host: Host,
+    /// What is to change there.
+    pub changes: Vec<Change<'p>>,
+    /// Takes values out of what commands over there say.
+    pub redactor: Redactor,
+}
+
+/// A step of the transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Step {
+    /// The folders are locked and the new files lie beside the old ones.
+    Stage,
+    /// The new files are in place.
+    Swap,
+    /// The apply commands have run.
+    Apply,
+    /// The services are well, and run on the new content.
+    Health,
+    /// The new files stay.
+    Commit,
+    /// The old files are back, and the services run on them.
+    Undo,
+}
+
+impl Step {
+    /// What was done, as progress and reports say it.
+    pub const fn done(self) -> &'static str {
+        match self {
+            Self::Stage => "staged",
+            Self::Swap => "in place",
+            Self::Apply => "applied",
+            Self::Health => "healthy",
+            Self::Commit => "committed",
+            Self::Undo => "put back",
+        }
+    }
+}
+
+/// Why a step failed on a server.
+#[derive(Debug)]
+pub enum Problem {
+    /// The server, or the way to it.
+    Host(HostError),
+    /// A command: as the schema has it, how it ended, and its last lines.
+    Command(String, Ran, Vec<String>),
+    /// The services are not well.
+    Unhealthy(Unhealthy),
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Host(error) => error.fmt(f),
+            Self::Command(shown, Ran::Deadline(seconds), _) => {
+                write!(f, "`{shown}` did not end within {seconds} s")
+            }
+            Self::Command(shown, Ran::Exit(code), _) => write!(f, "`{shown}` failed with exit code {code}"),
+            Self::Command(shown, Ran::Done, _) => write!(f, "`{shown}` failed"),
+            Self::Unhealthy(unhealthy) => unhealthy.fmt(f),
+        }
+    }
+}
+
+impl Problem {
+    /// The last lines that a command over there has said, without values.
+    pub fn lines(&self) -> &[String] {
+        match self {
+            Self::Command(_, _, lines) => lines,
+            Self::Unhealthy(unhealthy) => unhealthy.lines(),
+            Self::Host(_) => &[],
+        }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self, server: &TargetName) -> Option<String> {
+        match self {
+            Self::Host(error) => error.hint(server),
+            Self::Unhealthy(unhealthy) => unhealthy.hint(),
+            Self::Command(..) => None,
+        }
+    }
+}
+
+impl From<HostError> for Problem {
+    fn from(error: HostError) -> Self {
+        Self::Host(error)
+    }
+}
+
+/// How a server stands after the transaction.
+#[derive(Debug)]
+pub enum Standing {
+    /// It has the new files.
+    New,
+    /// It has the old files, and its services were never told otherwise or run on them again.
+    Old,
+    /// It has the old files, but its services may run on the new ones: an apply is owed, for this reason.
+    Owed(Problem),
+    /// Somebody else has changed these files meanwhile, so they were left as they are.
+    Left(Vec<ServerPath>),
+    /// It cannot be told: the conversation was lost.
+    Unknown(HostError),
+}
+
+/// What came of the transaction on one server.
+pub struct HostOutcome {
+    /// Its name in the schema.
+    pub server: TargetName,
+    /// The step that failed there, and why.
+    pub failed: Option<(Step, Problem)>,
+    /// How it stands now.
+    pub standing: Standing,
+}
+
+/// What the transaction needs beside its servers.
+pub struct Setting<'a> {
+    /// For health checks by URL from this machine.
+    pub client: &'a Client,
+    /// Most servers that are worked on at once.
+    pub bound: usize,
+    /// Whether the apply commands and health checks run.
+    pub applies: bool,
+    /// Told of every step that a server has ended, and the time it took.
+    pub progress: &'a dyn Fn(&TargetName, Step, Duration),
+}
+
+/// A member under way.
+struct Active<'p> {
+    member: Member<'p>,
+    failed: Option<(Step, Problem)>,
+    /// Whether something of it may be on the server.
+    has_begun: bool,
+}
+
+/// Runs the transaction. The servers that have no changes have no outcome.
+pub async fn transact(members: Vec<Member<'_>>, setting: &Setting<'_>) -> Vec<HostOutcome> {
+    let (members, idle): (Vec<_>, Vec<_>) =
+        members.into_iter().partition(|member| !member.changes.is_empty());
+    in_parallel(idle, setting.bound, |member| member.host.close()).await;
+    let mut active: Vec<Active<'_>> =
+        members.into_iter().map(|member| Active { member, failed: None, has_begun: false }).collect();
+    let steps: &[Step] = if setting.applies {
+        &[Step::Stage, Step::Swap, Step::Apply, Step::Health]
+    } else {
+        &[Step::Stage, Step::Swap]
+    };
+    let mut is_fine = true;
+    for step in steps {
+        is_fine = is_fine && run_step(&mut active, *step, setting).await;
+    }
+    let last = if is_fine { Step::Commit } else { Step::Undo };
+    in_parallel(active, setting.bound, |member| finish(member, last, setting)).await
+}
+
+/// One step on all servers; whether all have done it.
+async fn run_step(active: &mut [Active<'_>], step: Step, setting: &Setting<'_>) -> bool {
+    // Whoever locks the first server first wins: two transactions at once cannot stop each other for ever, nor both.
+    let (first, rest) = active.split_at_mut(if step == Step::Stage { 1.min(active.len()) } else { 0 });
+    for part in [first, rest] {
+        in_parallel(part.iter_mut(), setting.bound, |one| async move {
+            let start = Instant::now();
+            match one.step(step, setting).await {
+                Ok(()) => (setting.progress)(one.member.server, step, start.elapsed()),
+                Err(problem) => one.failed = Some((step, problem)),
+            }
+        })
+        .await;
+        if active_failed(part) {
+            return false;
+        }
+    }
+    true
+}
+
+fn active_failed(active: &[Active<'_>]) -> bool {
+    active.iter().any(|one| one.failed.is_some())
+}
+
+/// The end on one server.
+async fn finish(mut one: Active<'_>, last: Step, setting: &Setting<'_>) -> HostOutcome {
+    let start = Instant::now();
+    let server = one.member.server.clone();
+    let standing = if last == Step::Commit {
+        match one.step(Step::Commit, setting).await {
+            Ok(()) => Standing::New,
+            Err(Problem::Host(error)) if error.is_lost() => Standing::Unknown(error),
+            Err(problem) => {
+                one.failed = Some((Step::Commit, problem));
+                Standing::New
+            }
+        }
+    } else {
+        one.put_back(setting).await
+    };
+    if matches!(standing, Standing::New | Standing::Old) && (last == Step::Commit || one.has_begun) {
+        (setting.progress)(&server, last, start.elapsed());
+    }
+    let failed = one.failed.take();
+    one.member.host.close().await;
+    HostOutcome { server, failed, standing }
+}
+
+impl Active<'_> {
+    async fn step(&mut self, step: Step, setting: &Setting<'_>) -> Result<(), Problem> {
+        match step {
+            Step::Stage => self.stage().await,
+            Step::Swap => self.swap().await,
+            Step::Apply => self.apply(|_| true).await,
+            Step::Health => {
+                let Member { host, changes, redactor, .. } = &mut self.member;
+                for change in changes.iter() {
+                    wait_until_healthy(change, true, host, setting.client, redactor).await?;
+                }
+                Ok(())
+            }
+            Step::Commit => Ok(self.member.host.ask(&Request::Commit).await.map(|_| ())?),
+            Step::Undo => Ok(()),
+        }
+    }
+
+    /// Locks what the transaction touches and sends the new files, all in one go.
+    async fn stage(&mut self) -> Result<(), Problem> {
+        let Member { host, changes, .. } = &mut self.member;
+        let folders = folders(changes);
+        self.has_begun = true;
+        for folder in &folders {
+            host.send(&Request::Lock { folder, takeover: None }).await?;
+        }
+        for change in changes.iter() {
+            let Change { file, expected, content, mode, .. } = *change;
+            let owner = change.owner.as_deref();
+            host.send(&Request::Stage(Stage { file, expected, content, mode, owner })).await?;
+        }
+        hear_all(host, folders.len() + changes.len()).await
+    }
+
+    async fn swap(&mut self) -> Result<(), Problem> {
+        let Member { host, changes, .. } = &mut self.member;
+        for change in changes.iter() {
+            host.send(&Request::Swap(change.file)).await?;
+        }
+        hear_all(host, changes.len()).await
+    }
+
+    /// Runs the apply commands of these files, each command once.
+    async fn apply(&mut self, wanted: impl Fn(FileNumber) -> bool) -> Result<(), Problem> {
+        let Member { host, changes, redactor, .. } = &mut self.member;
+        let mut done: Vec<&Apply> = Vec::new();
+        for change in changes.iter().filter(|change| wanted(change.file)) {
+            for apply in change.apply {
+                if !done.contains(&apply) {
+                    run(apply, change, host, redactor).await?;
+                    done.push(apply);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts the old files back and makes the services read them.
+    async fn put_back(&mut self, setting: &Setting<'_>) -> Standing {
+        let lost = match self.failed.take() {
+            Some((step, Problem::Host(error))) if error.is_lost() => Some((step, error)),
+            other => {
+                self.failed = other;
+                None
+            }
+        };
+        if let Some((_, error)) = lost {
+            return Standing::Unknown(error);
+        }
+        if !self.has_begun {
+            return Standing::Old;
+        }
+        let put_back = match self.member.host.ask(&Request::Undo).await {
+            Ok(Reply::Undone(files)) => files,
+            Ok(_) => return Standing::Unknown(Broken::NotAReply.into()),
+            Err(error) => return Standing::Unknown(error),
+        };
+        let left: Vec<ServerPath> =
+            put_back.iter().filter(|one| !one.is_back).filter_map(|one| self.path(one)).collect();
+        if !left.is_empty() {
+            return Standing::Left(left);
+        }
+        let owed: Vec<FileNumber> = put_back.iter().filter(|one| one.is_owed).map(|one| one.file).collect();
+        if owed.is_empty() {
+            return Standing::Old;
+        }
+        match self.make_old_again(&owed, setting).await {
+            Ok(()) => Standing::Old,
+            Err(problem) => Standing::Owed(problem),
+        }
+    }
+
+    /// After the files are back: the services read them, are well, and nothing is owed any longer.
+    async fn make_old_again(&mut self, owed: &[FileNumber], setting: &Setting<'_>) -> Result<(), Problem> {
+        self.apply(|file| owed.contains(&file)).await?;
+        let Member { host, changes, redactor, .. } = &mut self.member;
+        for change in changes.iter().filter(|change| owed.contains(&change.file)) {
+            wait_until_healthy(change, false, host, setting.client, redactor).await?;
+        }
+        Ok(host.ask(&Request::Settle).await.map(|_| ())?)
+    }
+
+    fn path(&self, put_back: &PutBack) -> Option<ServerPath> {
+        let change = self.member.changes.iter().find(|change| change.file == put_back.file)?;
+        Some(change.path.clone())
+    }
+}
+
+/// Runs one apply command.
+pub(super) async fn run(
+    apply: &Apply,
+    change: &Change<'_>,
+    host: &mut Host,
+    redactor: &Redactor,
+) -> Result<(), Problem> {
+    let seconds = apply.within.as_secs().max(1);
+    let (folder, words) = place(apply.folder.as_deref(), &apply.run, change.path);
+    host.send(&Request::Apply(Run { folder: &folder, words: &words, seconds })).await?;
+    match host.hear_within(apply.within + GRACE).await? {
+        Reply::Ran(Ran::Done, _) => Ok(()),
+        Reply::Ran(ran, output) => {
+            Err(Problem::Command(apply.run.join(" "), ran, output.last_lines(SHOWN_LINES, redactor)))
+        }
+        _ => Err(HostError::from(Broken::NotAReply).into()),
+    }
+}
+
+/// Where a command runs, and its words: without a folder, in the account's home.
+pub(super) fn place(folder: Option<&str>, words: &[String], file: &ServerPath) -> (ServerPath, Vec<String>) {
+    // The schema has checked a folder that it gives.
+    if let Some(Ok(folder)) = folder.map(ServerPath::parse) {
+        return (folder, words.to_vec());
+    }
+    let at_home = ["sh", "-c", "cd && exec \"$@\"", "sh"].map(str::to_owned);
+    (file.folder(), at_home.into_iter().chain(words.iter().cloned()).collect())
+}
+
+/// The folders to lock: those of the files, and those in which commands run.
+fn folders(changes: &[Change<'_>]) -> Vec<ServerPath> {
+    let of_files = changes.iter().map(|change| change.path.folder());
+    let of_commands = changes
+        .iter()
+        .flat_map(|change| change.apply)
+        .filter_map(|apply| ServerPath::parse(apply.folder.as_deref()?).ok());
+    let mut folders: Vec<ServerPath> = of_files.chain(of_commands).collect();
+    folders.sort();
+    folders.dedup();
+    folders
+}
+
+/// All replies to what was sent; the first refusal among them.
+async fn hear_all(host: &mut Host, replies: usize) -> Result<(), Problem> {
+    let mut problem = None;
+    for _ in 0..replies {
+        match host.hear().await {
+            Ok(_) => {}
+            Err(error) if error.is_lost() => return Err(error.into()),
+            Err(error) => problem = problem.or(Some(error)),
+        }
+    }
+    problem.map_or(Ok(()), |error| Err(error.into()))
+}
+
+/// A new transaction's name, the same on all its servers.
+pub fn new_transaction(random: &mut dyn crate::sys::Random) -> std::io::Result<TransactionId> {
+    TransactionId::new(random)
+}
