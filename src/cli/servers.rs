@@ -442,6 +442,9 @@ pub(super) fn say_outcomes(outcomes: &[HostOutcome], context: &mut Context) -> F
                 ));
                 failure.hints.push(recover());
             }
+            Standing::Unwell(problem) => failure
+                .messages
+                .push(format!("server {server}: as it was before, and not healthy either: {problem}")),
             Standing::Left(paths) => failure.messages.extend(
                 paths
                     .iter()

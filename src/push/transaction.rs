@@ -153,6 +153,8 @@ pub enum Standing {
     Old,
     /// It has the old files, but its services may run on the new ones: an apply is owed, for this reason.
     Owed(Problem),
+    /// It has the old files and its services have read them, but they are not well, for this reason.
+    Unwell(Problem),
     /// Somebody else has changed these files meanwhile, so they were left as they are.
     Left(Vec<ServerPath>),
     /// It cannot be told: the conversation was lost.
@@ -343,20 +345,22 @@ impl Active<'_> {
         if owed.is_empty() {
             return Standing::Old;
         }
-        match self.make_old_again(&owed, setting).await {
-            Ok(()) => Standing::Old,
-            Err(problem) => Standing::Owed(problem),
+        if let Err(problem) = self.apply_old(&owed).await {
+            return Standing::Owed(problem);
         }
-    }
-
-    /// After the files are back: the services read them, are well, and nothing is owed any longer.
-    async fn make_old_again(&mut self, owed: &[FileNumber], setting: &Setting<'_>) -> Result<(), Problem> {
-        self.apply(|file| owed.contains(&file)).await?;
         let Member { host, changes, redactor, .. } = &mut self.member;
         for change in changes.iter().filter(|change| owed.contains(&change.file)) {
-            wait_until_healthy(change, false, host, setting.client, redactor).await?;
+            if let Err(problem) = wait_until_healthy(change, false, host, setting.client, redactor).await {
+                return Standing::Unwell(problem);
+            }
         }
-        Ok(host.ask(&Request::Settle).await.map(|_| ())?)
+        Standing::Old
+    }
+
+    /// After the files are back: the services read them, and nothing is owed any longer.
+    async fn apply_old(&mut self, owed: &[FileNumber]) -> Result<(), Problem> {
+        self.apply(|file| owed.contains(&file)).await?;
+        Ok(self.member.host.ask(&Request::Settle).await.map(|_| ())?)
     }
 
     fn path(&self, put_back: &PutBack) -> Option<ServerPath> {

@@ -24,7 +24,7 @@ fn a_failure_anywhere_puts_everything_back_everywhere() {
             String::new()
         } else {
             format!(
-                "health = {{ command = [\"sh\", \"-c\", \"cd [app]; {health}\"], within = \"2s\", every = \"100ms\", in-a-row = 1 }}"
+                "health = {{ command = [\"sh\", \"-c\", \"cd [app]; {health}\"], within = \"2s\", every = \"1s\", in-a-row = 1 }}"
             )
         };
         let fleet = Fleet::with(3, apply, &health);

@@ -4,7 +4,6 @@ mod faults;
 mod refusals;
 mod whole;
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use crate::harness::sshd::{self, Sshd};
@@ -28,7 +27,7 @@ impl Fleet {
         Self::with(
             hosts,
             APPLY,
-            "health = { command = [\"test\", \"-s\", \"[app]/running\"], within = \"3s\", every = \"100ms\", in-a-row = 1 }",
+            "health = { command = [\"test\", \"-s\", \"[app]/running\"], within = \"3s\", every = \"1s\", in-a-row = 1 }",
         )
     }
 
@@ -130,7 +129,9 @@ impl Fleet {
         let word = |word: &str| {
             let bare = word.trim_end_matches(',');
             if bare.len() == 16 && bare.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-                "[print]".to_owned()
+                word[16..].replacen("", "[print]", 1)
+            } else if word.starts_with("SHA256:") {
+                word[50..].replacen("", "[key]", 1)
             } else if word.starts_with('(') && word[1..].parse::<f64>().is_ok() {
                 "([time]".to_owned()
             } else {
@@ -139,12 +140,6 @@ impl Fleet {
         };
         let line = |line: &str| line.split(' ').map(word).collect::<Vec<_>>().join(" ");
         text.lines().map(|one| line(one) + "\n").collect()
-    }
-
-    /// Takes the right to write in a host's folder away from its user, who must not be root.
-    pub fn lock_folder(&self, host: usize, is_locked: bool) {
-        let mode = if is_locked { 0o500 } else { 0o700 };
-        std::fs::set_permissions(self.app(host), std::fs::Permissions::from_mode(mode)).unwrap();
     }
 }
 

@@ -112,14 +112,16 @@ fn health_is_proven_by_tcp_and_http_from_here_and_from_there() {
             let _ = std::fs::remove_file(fleet.app(0).join("app.env"));
             fleet.write_schema(
                 APPLY,
-                &format!("health = {{ {probe}, from = \"{from}\", within = \"3s\", every = \"50ms\" }}"),
+                &format!(
+                    "health = {{ {probe}, from = \"{from}\", within = \"5s\", every = \"1s\", in-a-row = 2 }}"
+                ),
             );
             fleet.push(&["--yes", "-q"]).gives(0, "", "");
         }
         let _ = std::fs::remove_file(fleet.app(0).join("app.env"));
         fleet.write_schema(
             APPLY,
-            &format!("health = {{ url = \"http://127.0.0.1:{port}/\", contains = \"well\", from = \"{from}\", within = \"1s\", every = \"50ms\" }}"),
+            &format!("health = {{ url = \"http://127.0.0.1:{port}/\", contains = \"well\", from = \"{from}\", within = \"2s\", every = \"1s\", in-a-row = 1 }}"),
         );
         let done = fleet.push(&["--yes", "-q"]).done();
         assert_eq!(
@@ -127,7 +129,9 @@ fn health_is_proven_by_tcp_and_http_from_here_and_from_there() {
             (
                 1,
                 "error: server web1: not healthy: http://127.0.0.1:[port]/: the reply does not hold the text that \
-                 the schema wants (for 1 s)\n"
+                 the schema wants (for 2 s)\n\
+                 error: server web1: as it was before, and not healthy either: http://127.0.0.1:[port]/: the reply \
+                 does not hold the text that the schema wants (for 2 s)\n"
             )
         );
         assert_eq!(fleet.passwords(), [""]);
