@@ -13,6 +13,7 @@ mod pins;
 mod report;
 mod github;
 mod servers;
+mod server_view;
 mod editing;
 mod commands;
 mod run;

@@ -11,7 +11,8 @@ use crate::sys::describe;
 use crate::target::server::{Broken, Container, Ran, Reply, Request, Run, ServerPath};
 
 use super::host::{Host, HostError};
-use super::transaction::{Change, Problem, place};
+use super::step::Problem;
+use super::transaction::{Change, place};
 
 /// The longest time of one try.
 const ONE_TRY: Duration = Duration::from_secs(10);

@@ -4,6 +4,7 @@
 mod reach;
 mod host;
 mod health;
+mod step;
 mod transaction;
 mod provenance;
 mod plan;
@@ -14,6 +15,5 @@ pub use host::{Contact, Host, HostError, observe};
 pub use plan::{Action, Difference, FilePlan, Objection, PlanError, ServerPlan, plan};
 pub use provenance::Provenance;
 pub use reach::{Surroundings, Unreachable, destination, host_keys};
-pub use transaction::{
-    Change, HostOutcome, Member, Problem, Setting, Standing, Step, new_transaction, transact,
-};
+pub use step::{HostOutcome, Problem, Standing, Step};
+pub use transaction::{Change, Member, Setting, new_transaction, transact};
