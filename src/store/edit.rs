@@ -223,7 +223,7 @@ impl Edit<'_> {
         };
         let region = self.region(theirs, &ours)?;
         let recipients = self.upkeep.readers(path, &self.store.document, theirs)?;
-        let exposures = self.upkeep.exposures(theirs, &ours, &listed(theirs, &ours));
+        let exposures = self.upkeep.exposures(theirs, &ours, &listed(theirs, &ours), author.now);
         let mut committed = Committed {
             generation: theirs.generation(),
             changes: listed(theirs, &ours),
@@ -303,7 +303,12 @@ impl Edit<'_> {
         let conflicts = theirs.open_conflicts(&committed.settled.iter().cloned().collect());
         let replaced = self.replaced(theirs, committed, author.now);
         let history = theirs.next_history(&replaced, &self.forgotten, self.keep);
-        let exposures = exposed::spell(around.exposures);
+        let mut exposures = around.exposures.clone();
+        for name in replaced.keys().chain(&self.forgotten) {
+            let new = replaced.get(name).map_or(&[][..], Vec::as_slice);
+            exposed::tidy(&mut exposures, name, &theirs.grown(name, new, &self.forgotten, self.keep));
+        }
+        let exposures = exposed::spell(&exposures);
         let own = [&conflicts, &history, &exposures].map(SecretText::expose);
         let tables = theirs.foreign().chain(own.into_iter().filter(|table| !table.is_empty()));
         let header = Header {
