@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::http::Client;
 use crate::name::{TargetName, nearest};
 use crate::push::{
-    Change, Contact, FilePlan, Host, HostError, HostOutcome, Member, Objection, PlanError, ServerPlan,
-    Setting, Standing, Step, Surroundings, Unreachable, destination, observe, plan, transact,
+    Change, Contact, FilePlan, Host, HostError, HostOutcome, Member, Objection, PlanError, Problem,
+    ServerPlan, Setting, Standing, Step, Surroundings, Unreachable, destination, observe, plan, transact,
 };
 use crate::schema::Schema;
 use crate::secret::{Redactor, SecretValue};
@@ -17,7 +17,7 @@ use super::context::Context;
 use super::failure::Failure;
 
 /// Most servers that are talked with at once.
-const BOUND: usize = 32;
+pub(super) const BOUND: usize = 32;
 
 /// The longest time for the answer to one request of a health check.
 pub(super) const REQUEST_TIME: Duration = Duration::from_secs(30);
@@ -45,7 +45,7 @@ impl Unseen {
         }
     }
 
-    fn hint(&self, server: &TargetName) -> Option<String> {
+    pub(super) fn hint(&self, server: &TargetName) -> Option<String> {
         match self {
             Self::Unreachable(unreachable) => unreachable.hint.clone(),
             Self::Host(error) => error.hint(server),
@@ -185,6 +185,7 @@ pub(super) async fn push(
     hosts: Vec<Option<Host>>,
     applies: bool,
     client: &Client,
+    is_interrupted: &dyn Fn() -> bool,
     progress: &dyn Fn(&TargetName, Step, Duration),
 ) -> Vec<HostOutcome> {
     let members = found.iter().zip(hosts).filter_map(|(found, host)| {
@@ -193,7 +194,7 @@ pub(super) async fn push(
         plan.files.iter().for_each(|file| file.hide_in(&mut redactor));
         Some(Member { server: &found.server, host: host?, changes: changes(plan), redactor })
     });
-    let setting = Setting { client, bound: BOUND, applies, progress };
+    let setting = Setting { client, bound: BOUND, applies, is_interrupted, progress };
     transact(members.collect(), &setting).await
 }
 
@@ -299,42 +300,55 @@ pub(super) fn say_outcomes(outcomes: &[HostOutcome], context: &mut Context) -> F
     let mut failure = Failure::many([]);
     for outcome in outcomes {
         let server = &outcome.server;
-        if let Some((step, problem)) = &outcome.failed {
+        // That is said once, and not of every server.
+        let is_said = matches!(outcome.failed, Some((_, Problem::Interrupted)));
+        if let Some((step, problem)) = outcome.failed.as_ref().filter(|_| !is_said) {
             failure.messages.push(format!("server {server}: {}: {problem}", failed(*step)));
             failure.messages.extend(problem.lines().iter().map(|line| format!("server {server}:   {line}")));
             failure.hints.extend(problem.hint(server));
         }
     }
-    let recover = || "`luca-secrets push --recover` ends what was interrupted".to_owned();
     for outcome in outcomes {
-        let server = &outcome.server;
-        match &outcome.standing {
-            Standing::New => context.ui.ok(&format!("server {server}: pushed")),
-            Standing::Old => context.ui.ok(&format!("server {server}: as it was before")),
-            Standing::Owed(problem) => {
-                failure.messages.push(format!(
-                    "server {server}: the old file is back, but its services may run on the new one: {problem}"
-                ));
-                failure.hints.push(recover());
-            }
-            Standing::Unwell(problem) => failure
-                .messages
-                .push(format!("server {server}: as it was before, and not healthy either: {problem}")),
-            Standing::Left(paths) => failure.messages.extend(
-                paths
-                    .iter()
-                    .map(|path| format!("server {server}: {path}: changed by somebody else, and left so")),
-            ),
-            Standing::Unknown(error) => {
-                failure.messages.push(format!(
-                    "server {server}: {error}; it puts the old file back by itself when it sees that"
-                ));
-                failure.hints.push(recover());
-            }
-        }
+        say_standing(&outcome.server, &outcome.standing, &mut failure, context);
     }
     failure.hints.dedup();
     failure
+}
+
+/// Says how a server stands.
+pub(super) fn say_standing(
+    server: &TargetName,
+    standing: &Standing,
+    failure: &mut Failure,
+    context: &mut Context,
+) {
+    let recover = || "`luca-secrets push --recover` ends what was interrupted".to_owned();
+    match standing {
+        Standing::New => context.ui.ok(&format!("server {server}: pushed")),
+        Standing::Old => context.ui.ok(&format!("server {server}: as it was before")),
+        Standing::Owed(problem) => {
+            failure.messages.push(format!(
+                "server {server}: the old file is back, but its services may run on the new one: {problem}"
+            ));
+            failure.hints.push(recover());
+        }
+        Standing::Unwell(problem) => failure
+            .messages
+            .push(format!("server {server}: as it was before, and not healthy either: {problem}")),
+        Standing::Left(paths) => failure.messages.extend(
+            paths
+                .iter()
+                .map(|path| format!("server {server}: {path}: changed by somebody else, and left so")),
+        ),
+        Standing::Unknown(problem) => {
+            failure.messages.push(format!(
+                "server {server}: what it has now is not known: {problem}; unless it was cut off hard, it puts the \
+                 old file back by itself"
+            ));
+            failure.hints.extend(problem.hint(server));
+            failure.hints.push(recover());
+        }
+    }
 }
 
 /// What failed, as a message begins.

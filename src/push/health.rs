@@ -12,7 +12,7 @@ use crate::target::server::{Broken, Container, Ran, Reply, Request, Run, ServerP
 
 use super::host::{Host, HostError};
 use super::step::Problem;
-use super::transaction::{Change, place};
+use super::transaction::{Change, Setting, place};
 
 /// The longest time of one try.
 const ONE_TRY: Duration = Duration::from_secs(10);
@@ -73,7 +73,7 @@ pub(super) async fn wait_until_healthy(
     change: &Change<'_>,
     is_new: bool,
     host: &mut Host,
-    client: &Client,
+    setting: &Setting<'_>,
     redactor: &Redactor,
 ) -> Result<(), Problem> {
     let marker = change.marker.filter(|_| is_new);
@@ -86,13 +86,13 @@ pub(super) async fn wait_until_healthy(
         let is_url = matches!(check.probe, ReadyProbe::Url { .. });
         // The marker is in the reply of the first URL.
         let wanted = if is_url { field.take() } else { None };
-        wait_for(check, wanted, change, host, client, redactor).await?;
+        wait_for(check, wanted, change, host, setting, redactor).await?;
     }
     for proof in change.proofs {
         if let (GenerationProof::Containers { services, folder, .. }, Some((variable, value))) =
             (proof, marker)
         {
-            wait_for_containers(change, services, folder, (variable, value), host).await?;
+            wait_for_containers(change, services, folder, (variable, value), host, setting).await?;
         }
     }
     Ok(())
@@ -103,13 +103,16 @@ async fn wait_for(
     marker: Option<(&[String], &SecretValue)>,
     change: &Change<'_>,
     host: &mut Host,
-    client: &Client,
+    setting: &Setting<'_>,
     redactor: &Redactor,
 ) -> Result<(), Problem> {
     let end = Instant::now() + check.within;
     let mut in_a_row = 0;
     let mut last = (String::from("it was never tried"), Vec::new());
     loop {
+        if (setting.is_interrupted)() {
+            return Err(Problem::Interrupted);
+        }
         let limit = end.saturating_duration_since(Instant::now()).min(ONE_TRY);
         if limit.is_zero() {
             let shown = check.shown.clone();
@@ -122,7 +125,7 @@ async fn wait_for(
                 hint: None,
             }));
         }
-        match try_once(check, marker, change, limit, host, client, redactor).await? {
+        match try_once(check, marker, change, limit, host, setting.client, redactor).await? {
             Try::Holds => {
                 in_a_row += 1;
                 if in_a_row >= check.in_a_row {
@@ -250,11 +253,15 @@ async fn wait_for_containers(
     folder: &str,
     (variable, value): (&crate::name::VariableName, &SecretValue),
     host: &mut Host,
+    setting: &Setting<'_>,
 ) -> Result<(), Problem> {
     let within = change.health.iter().map(|check| check.within).max().unwrap_or(PROOF_TIME);
     let end = Instant::now() + within;
     let (folder, _) = place(Some(folder), &[], change.path);
     loop {
+        if (setting.is_interrupted)() {
+            return Err(Problem::Interrupted);
+        }
         let Reply::Attested(containers) = host.ask(&Request::Attest { folder: &folder, variable }).await?
         else {
             return Err(HostError::from(Broken::NotAReply).into());

@@ -48,6 +48,8 @@ pub enum Problem {
     Command(String, Ran, Vec<String>),
     /// The services are not well.
     Unhealthy(Unhealthy),
+    /// Somebody wanted it to stop.
+    Interrupted,
 }
 
 impl fmt::Display for Problem {
@@ -60,6 +62,7 @@ impl fmt::Display for Problem {
             Self::Command(shown, Ran::Exit(code), _) => write!(f, "`{shown}` failed with exit code {code}"),
             Self::Command(shown, Ran::Done, _) => write!(f, "`{shown}` failed"),
             Self::Unhealthy(unhealthy) => unhealthy.fmt(f),
+            Self::Interrupted => f.write_str("interrupted"),
         }
     }
 }
@@ -70,7 +73,7 @@ impl Problem {
         match self {
             Self::Command(_, _, lines) => lines,
             Self::Unhealthy(unhealthy) => unhealthy.lines(),
-            Self::Host(_) => &[],
+            Self::Host(_) | Self::Interrupted => &[],
         }
     }
 
@@ -79,7 +82,7 @@ impl Problem {
         match self {
             Self::Host(error) => error.hint(server),
             Self::Unhealthy(unhealthy) => unhealthy.hint(),
-            Self::Command(..) => None,
+            Self::Command(..) | Self::Interrupted => None,
         }
     }
 }
@@ -103,8 +106,8 @@ pub enum Standing {
     Unwell(Problem),
     /// Somebody else has changed these files meanwhile, so they were left as they are.
     Left(Vec<ServerPath>),
-    /// It cannot be told: the conversation was lost.
-    Unknown(HostError),
+    /// It cannot be told: the conversation was lost, and no other came about, for this reason.
+    Unknown(Problem),
 }
 
 /// What came of the transaction on one server.

@@ -13,11 +13,13 @@ use crate::schema::{Apply, GenerationProof};
 use crate::secret::{Redactor, SecretValue};
 use crate::ssh::in_parallel;
 use crate::target::server::{
-    Broken, Content, Digest, FileNumber, PutBack, Ran, Reply, Request, Run, ServerPath, Stage, TransactionId,
+    Broken, Content, Digest, Direction, FileNumber, PutBack, Ran, Reply, Request, Run, ServerPath, Stage,
+    TransactionId,
 };
 
 use super::health::wait_until_healthy;
 use super::host::{Host, HostError};
+use super::recover::rescue;
 use super::step::{HostOutcome, Problem, Standing, Step};
 
 /// How much longer than its own deadline a command's reply is waited for.
@@ -63,6 +65,7 @@ pub struct Member<'p> {
 }
 
 /// What the transaction needs beside its servers.
+#[derive(Clone, Copy)]
 pub struct Setting<'a> {
     /// For health checks by URL from this machine.
     pub client: &'a Client,
@@ -70,6 +73,8 @@ pub struct Setting<'a> {
     pub bound: usize,
     /// Whether the apply commands and health checks run.
     pub applies: bool,
+    /// Whether somebody wants it to stop: then everything is put back once the commands under way have ended.
+    pub is_interrupted: &'a dyn Fn() -> bool,
     /// Told of every step that a server has ended, and the time it took.
     pub progress: &'a dyn Fn(&TargetName, Step, Duration),
 }
@@ -96,7 +101,7 @@ pub async fn transact(members: Vec<Member<'_>>, setting: &Setting<'_>) -> Vec<Ho
     };
     let mut is_fine = true;
     for step in steps {
-        is_fine = is_fine && run_step(&mut active, *step, setting).await;
+        is_fine = is_fine && run_step(&mut active, *step, setting).await && !(setting.is_interrupted)();
     }
     let last = if is_fine { Step::Commit } else { Step::Undo };
     in_parallel(active, setting.bound, |member| finish(member, last, setting)).await
@@ -126,45 +131,48 @@ fn active_failed(active: &[Active<'_>]) -> bool {
     active.iter().any(|one| one.failed.is_some())
 }
 
-/// The end on one server.
+/// The end on one server. One that was lost is asked once more.
 async fn finish(mut one: Active<'_>, last: Step, setting: &Setting<'_>) -> HostOutcome {
     let start = Instant::now();
     let server = one.member.server.clone();
-    let standing = if last == Step::Commit {
-        match one.step(Step::Commit, setting).await {
-            Ok(()) => Standing::New,
-            Err(Problem::Host(error)) if error.is_lost() => Standing::Unknown(error),
-            Err(problem) => {
-                one.failed = Some((Step::Commit, problem));
-                Standing::New
-            }
+    let ended = if last == Step::Commit { one.commit().await } else { one.put_back(setting).await };
+    let has_begun = one.has_begun;
+    let standing = match ended {
+        Ok(standing) => {
+            one.member.host.close().await;
+            standing
         }
-    } else {
-        one.put_back(setting).await
+        Err(lost) => {
+            if let Some(error) = lost {
+                one.failed = Some((last, error.into()));
+            }
+            let direction = if last == Step::Commit { Direction::Forward } else { Direction::Back };
+            rescue(one.member, direction, setting).await
+        }
     };
-    if matches!(standing, Standing::New | Standing::Old) && (last == Step::Commit || one.has_begun) {
+    if has_begun && matches!((&standing, last), (Standing::New, Step::Commit) | (Standing::Old, Step::Undo)) {
         (setting.progress)(&server, last, start.elapsed());
     }
-    let failed = one.failed.take();
-    one.member.host.close().await;
-    HostOutcome { server, failed, standing }
+    HostOutcome { server, failed: one.failed, standing }
 }
+
+/// How a server stands; or that the conversation with it was lost, now for this reason or in an earlier step.
+type Ended = Result<Standing, Option<HostError>>;
 
 impl Active<'_> {
     async fn step(&mut self, step: Step, setting: &Setting<'_>) -> Result<(), Problem> {
         match step {
             Step::Stage => self.stage().await,
             Step::Swap => self.swap().await,
-            Step::Apply => self.apply(|_| true).await,
+            Step::Apply => apply_all(&mut self.member, |_| true).await,
             Step::Health => {
                 let Member { host, changes, redactor, .. } = &mut self.member;
                 for change in changes.iter() {
-                    wait_until_healthy(change, true, host, setting.client, redactor).await?;
+                    wait_until_healthy(change, true, host, setting, redactor).await?;
                 }
                 Ok(())
             }
-            Step::Commit => Ok(self.member.host.ask(&Request::Commit).await.map(|_| ())?),
-            Step::Undo => Ok(()),
+            Step::Commit | Step::Undo => Ok(()),
         }
     }
 
@@ -192,72 +200,88 @@ impl Active<'_> {
         hear_all(host, changes.len()).await
     }
 
-    /// Runs the apply commands of these files, each command once.
-    async fn apply(&mut self, wanted: impl Fn(FileNumber) -> bool) -> Result<(), Problem> {
-        let Member { host, changes, redactor, .. } = &mut self.member;
-        let mut done: Vec<&Apply> = Vec::new();
-        for change in changes.iter().filter(|change| wanted(change.file)) {
-            for apply in change.apply {
-                if !done.contains(&apply) {
-                    run(apply, change, host, redactor).await?;
-                    done.push(apply);
-                }
-            }
+    /// Keeps the new files: from here there is no way back.
+    async fn commit(&mut self) -> Ended {
+        match self.member.host.ask(&Request::Commit).await {
+            Ok(_) => {}
+            Err(error) if error.is_lost() => return Err(Some(error)),
+            Err(error) => self.failed = Some((Step::Commit, error.into())),
         }
-        Ok(())
+        Ok(Standing::New)
     }
 
     /// Puts the old files back and makes the services read them.
-    async fn put_back(&mut self, setting: &Setting<'_>) -> Standing {
-        let lost = match self.failed.take() {
-            Some((step, Problem::Host(error))) if error.is_lost() => Some((step, error)),
-            other => {
-                self.failed = other;
-                None
-            }
-        };
-        if let Some((_, error)) = lost {
-            return Standing::Unknown(error);
+    async fn put_back(&mut self, setting: &Setting<'_>) -> Ended {
+        if matches!(&self.failed, Some((_, Problem::Host(error))) if error.is_lost()) {
+            return Err(None);
         }
         if !self.has_begun {
-            return Standing::Old;
+            return Ok(Standing::Old);
         }
         let put_back = match self.member.host.ask(&Request::Undo).await {
             Ok(Reply::Undone(files)) => files,
-            Ok(_) => return Standing::Unknown(Broken::NotAReply.into()),
-            Err(error) => return Standing::Unknown(error),
+            Ok(_) => return Err(Some(Broken::NotAReply.into())),
+            Err(error) => return Err(Some(error)),
         };
         let left: Vec<ServerPath> =
             put_back.iter().filter(|one| !one.is_back).filter_map(|one| self.path(one)).collect();
         if !left.is_empty() {
-            return Standing::Left(left);
+            return Ok(Standing::Left(left));
         }
         let owed: Vec<FileNumber> = put_back.iter().filter(|one| one.is_owed).map(|one| one.file).collect();
-        if owed.is_empty() {
-            return Standing::Old;
+        match make_read(&mut self.member, &owed, Standing::Old, setting).await {
+            Standing::Owed(Problem::Host(error)) if error.is_lost() => Err(Some(error)),
+            standing => Ok(standing),
         }
-        if let Err(problem) = self.apply_old(&owed).await {
-            return Standing::Owed(problem);
-        }
-        let Member { host, changes, redactor, .. } = &mut self.member;
-        for change in changes.iter().filter(|change| owed.contains(&change.file)) {
-            if let Err(problem) = wait_until_healthy(change, false, host, setting.client, redactor).await {
-                return Standing::Unwell(problem);
-            }
-        }
-        Standing::Old
-    }
-
-    /// After the files are back: the services read them, and nothing is owed any longer.
-    async fn apply_old(&mut self, owed: &[FileNumber]) -> Result<(), Problem> {
-        self.apply(|file| owed.contains(&file)).await?;
-        Ok(self.member.host.ask(&Request::Settle).await.map(|_| ())?)
     }
 
     fn path(&self, put_back: &PutBack) -> Option<ServerPath> {
         let change = self.member.changes.iter().find(|change| change.file == put_back.file)?;
         Some(change.path.clone())
     }
+}
+
+/// Makes the services read files that were put back or kept, so that nothing is owed any longer, and looks whether they
+/// are well. Gives `standing` if they are.
+pub(super) async fn make_read(
+    member: &mut Member<'_>,
+    owed: &[FileNumber],
+    standing: Standing,
+    setting: &Setting<'_>,
+) -> Standing {
+    if owed.is_empty() {
+        return standing;
+    }
+    if let Err(problem) = apply_all(member, |file| owed.contains(&file)).await {
+        return Standing::Owed(problem);
+    }
+    if let Err(error) = member.host.ask(&Request::Settle).await {
+        return Standing::Owed(error.into());
+    }
+    let Member { host, changes, redactor, .. } = member;
+    // Whoever has interrupted the way forward wants to know how the way back ends.
+    let setting = Setting { is_interrupted: &|| false, ..*setting };
+    for change in changes.iter().filter(|change| owed.contains(&change.file)) {
+        if let Err(problem) = wait_until_healthy(change, false, host, &setting, redactor).await {
+            return Standing::Unwell(problem);
+        }
+    }
+    standing
+}
+
+/// Runs the apply commands of these files, each command once.
+async fn apply_all(member: &mut Member<'_>, wanted: impl Fn(FileNumber) -> bool) -> Result<(), Problem> {
+    let Member { host, changes, redactor, .. } = member;
+    let mut done: Vec<&Apply> = Vec::new();
+    for change in changes.iter().filter(|change| wanted(change.file)) {
+        for apply in change.apply {
+            if !done.contains(&apply) {
+                run(apply, change, host, redactor).await?;
+                done.push(apply);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Runs one apply command.
@@ -290,7 +314,7 @@ pub(super) fn place(folder: Option<&str>, words: &[String], file: &ServerPath) -
 }
 
 /// The folders to lock: those of the files, and those in which commands run.
-fn folders(changes: &[Change<'_>]) -> Vec<ServerPath> {
+pub(super) fn folders(changes: &[Change<'_>]) -> Vec<ServerPath> {
     let of_files = changes.iter().map(|change| change.path.folder());
     let of_commands = changes
         .iter()

@@ -11,16 +11,17 @@ use crate::cli::commands::bundles::settled;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::github::{Look, TargetReport};
+use crate::cli::recovery::{Asked, unheld};
 use crate::cli::report::count;
 use crate::cli::server_view::ServerReport;
 use crate::cli::servers::{self, Allowed, Found, REQUEST_TIME, Reachable, server_names};
 use crate::http::Client;
 use crate::name::{TargetName, VariableName, nearest};
-use crate::push::Step;
 use crate::push::github::{GithubPlan, Only};
+use crate::push::{Standing, Step};
 use crate::schema::Schema;
 use crate::store::Document;
-use crate::sys::block_on;
+use crate::sys::{Signals, block_on};
 use crate::target::github::Options;
 
 /// Bring the store's values to where they are used
@@ -55,6 +56,9 @@ pub(crate) struct PushArgs {
     /// Overwrite what came from a later generation of the store
     #[arg(long)]
     allow_older: bool,
+    /// End what interrupted pushes have left on the servers, and push nothing
+    #[arg(long, conflicts_with_all = ["only", "no_apply", "prune", "overwrite_drift", "allow_older", "json"])]
+    recover: bool,
     #[command(flatten)]
     dry_run: DryRunArg,
     #[command(flatten)]
@@ -87,6 +91,10 @@ enum Decision {
 pub(crate) fn run(args: &PushArgs, context: &mut Context) -> Result<(), Failure> {
     let (schema, store) = context.schema_and_store()?;
     let wanted = wanted(args, &schema)?;
+    if args.recover {
+        let asked = Asked { dry_run: args.dry_run.dry_run, yes: args.yes.yes };
+        return context.recover(&schema, store?.document(), &wanted.servers, asked);
+    }
     let only: Vec<VariableName> =
         args.only.iter().map(|name| VariableName::parse(name)).collect::<Result<_, _>>()?;
     let store = settled(store?)?;
@@ -157,14 +165,19 @@ async fn push_to_servers(
         return Ok(Pushed::Done);
     }
     let client = Client::new(&context.env, REQUEST_TIME).map_err(Failure::new)?;
+    // From here Ctrl-C means: put everything back.
+    let signals = Signals::hold().map_err(unheld)?;
     let outcomes = {
         let ui = RefCell::new(&mut context.ui);
         let progress = |server: &TargetName, step: Step, time: Duration| {
             ui.borrow_mut().say(&format!("server {server}: {} ({:.1} s)", step.done(), time.as_secs_f64()));
         };
-        servers::push(&found, hosts, !args.no_apply, &client, &progress).await
+        servers::push(&found, hosts, !args.no_apply, &client, &|| signals.arrived(), &progress).await
     };
-    let failure = servers::say_outcomes(&outcomes, context);
+    let mut failure = servers::say_outcomes(&outcomes, context);
+    if failure.messages.is_empty() && outcomes.iter().any(|one| !matches!(one.standing, Standing::New)) {
+        failure.messages.push("interrupted".to_owned());
+    }
     Ok(if failure.messages.is_empty() { Pushed::Done } else { Pushed::Failed(failure) })
 }
 

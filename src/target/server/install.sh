@@ -279,7 +279,7 @@ clock() {
 }
 
 run() {
-  limit=$1 folder=$2
+  limit=$1 folder=$2 code=126
   shift 2
   [ -d "$folder/" ] || { fail no-folder "$folder"; return; }
   command -v timeout >/dev/null && set -- timeout -k 5 "$limit" "$@"
@@ -519,11 +519,11 @@ serve() {
       elif [ "$verb" = apply ]; then
         remember "${line#apply }"
         apply
-        run "$@"
-        report
+        run "$@" && report
       elif [ "$verb" = probe ]; then
-        run "$@"
-        report
+        # One that does not hold is an answer, and is asked again.
+        run "$@" && report
+        failed=
       else
         "$verb" "$@"
       fi
