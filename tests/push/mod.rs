@@ -3,6 +3,7 @@
 mod django;
 mod faults;
 mod refusals;
+mod views;
 mod whole;
 
 use std::path::PathBuf;
