@@ -147,7 +147,10 @@ async fn finish(mut one: Active<'_>, last: Step, setting: &Setting<'_>) -> HostO
                 one.failed = Some((last, error.into()));
             }
             let direction = if last == Step::Commit { Direction::Forward } else { Direction::Back };
-            rescue(one.member, direction, setting).await
+            let standing = rescue(one.member, direction, setting).await;
+            // It was lost, and has done what it was asked for all the same.
+            one.failed = one.failed.filter(|_| !matches!(standing, Standing::New));
+            standing
         }
     };
     if has_begun && matches!((&standing, last), (Standing::New, Step::Commit) | (Standing::Old, Step::Undo)) {

@@ -2,6 +2,7 @@
 
 mod django;
 mod faults;
+mod kills;
 mod refusals;
 mod views;
 mod whole;

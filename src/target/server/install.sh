@@ -67,6 +67,11 @@ discard() {
   done
 }
 
+# What killed transactions have left of the new file: under the lock, nobody else writes one.
+sweep() {
+  discard "$dir/.$base."????????????????????????????????.luca-secrets-new "$dir/.$base."????????????????????????????????-note.luca-secrets-new
+}
+
 read_note() {
   note_old= note_new= note_owed= note_committed=
   while IFS=' ' read -r word rest; do
@@ -204,7 +209,7 @@ stage() {
 
 fill() {
   problem=cannot-write
-  detail=$({ discard "$temp" && set -C && : >"$temp"; } 2>&1) || return
+  detail=$({ sweep && set -C && : >"$temp"; } 2>&1) || return
   if [ "$6" = previous ]; then
     problem=no-previous
     [ -f "$previous" ] || return
@@ -428,7 +433,7 @@ heal() {
   load "$1"
   [ "$real" ] || { fail not-looked; return; }
   is_locked || return
-  detail=$(discard "$dir/.$base."*.luca-secrets-new 2>&1) || { fail cannot-write "$detail"; return; }
+  detail=$(sweep 2>&1) || { fail cannot-write "$detail"; return; }
   if ! present "$note"; then
     detail=$(discard "$undo" 2>&1) || { fail cannot-write "$detail"; return; }
     digest_of "$real"
