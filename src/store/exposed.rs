@@ -375,8 +375,7 @@ mod tests {
     fn a_merge_loses_no_mark_to_an_ended_one_and_no_ended_one_to_nothing() {
         let (anna, ben) = (exposure(1, "anna"), exposure(2, "ben"));
         let over = ended(&anna, 5);
-        let (none, active, past) =
-            (table(&[]), table(&[("a.b", &anna)]), table(&[("a.b", &over)]));
+        let (none, active, past) = (table(&[]), table(&[("a.b", &anna)]), table(&[("a.b", &over)]));
         // Ended or brought back on one side.
         assert_eq!(join(&active, &past, &active), past);
         assert_eq!(join(&past, &past, &active), active);
@@ -387,7 +386,10 @@ mod tests {
         }
         let late = table(&[("a.b", &ended(&ben, 4))]);
         for (one, other) in [(&late, &active), (&active, &late)] {
-            assert_eq!(join(&none, one, other), table(&[("a.b", &Exposure { since: ben.since, ..anna.clone() })]));
+            assert_eq!(
+                join(&none, one, other),
+                table(&[("a.b", &Exposure { since: ben.since, ..anna.clone() })])
+            );
         }
         for (one, other) in [(&late, &past), (&past, &late)] {
             let both = &join(&none, one, other)[&name("a.b")];

@@ -93,7 +93,8 @@ pub fn join(
     let region = region(&base, &ours, &theirs, &outcome.taken)?;
     let conflicts = spell(outcome.conflicts.iter());
     let history = history::joined(&base, &ours, &theirs, keep);
-    let exposures = exposed::spell(&exposures(&base, &base_recipients, &ours, &theirs, &outcome.taken, author));
+    let exposures =
+        exposed::spell(&exposures(&base, &base_recipients, &ours, &theirs, &outcome.taken, author));
     let own = [&conflicts, &history, &exposures].into_iter().filter(|table| !table.is_empty());
     let tables = foreign.iter().chain(own);
     let versions = versions(&ours, &theirs, &outcome.taken);
