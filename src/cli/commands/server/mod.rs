@@ -1,0 +1,6 @@
+//! `server`: one server at a time, by hand.
+
+mod command;
+mod restore;
+
+pub(in crate::cli) use command::{ServerArgs, run};
