@@ -18,7 +18,9 @@ mod server;
 #[cfg(test)]
 mod tests;
 
-pub use server::{HealthCheck, LoadedKey, Login, PinnedKeys, ReadyProbe, ServerError, health_checks};
+pub use server::{
+    HealthCheck, LoadedKey, Login, PinnedKeys, ReadyProbe, ServerError, endpoint, health_checks,
+};
 
 /// From how many variables a thread costs less than it saves.
 const WORTH_A_THREAD: usize = 2_000;

@@ -139,6 +139,19 @@ impl Login {
     }
 }
 
+/// Where a server listens: its host name or IP address, and the port of its SSH daemon.
+pub fn endpoint(
+    schema: &Schema,
+    document: &Document,
+    server: &TargetName,
+) -> Result<(String, u16), Vec<ServerError>> {
+    let declared = schema.servers.get(server).ok_or_else(|| vec![ServerError::Unknown(server.clone())])?;
+    let filler = Filler::new(schema, document, server);
+    let address = filler.text("address", &declared.address, &Fit::Type(Type::Host));
+    let port = filler.text("port", &declared.port, &Fit::Type(Type::Port)).and_then(|port| port.parse().ok());
+    filler.finish(address.zip(port))
+}
+
 /// Something that must hold after an install, with its values filled in.
 pub struct HealthCheck {
     /// What is tried, as the schema writes it: for messages.

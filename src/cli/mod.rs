@@ -14,6 +14,7 @@ mod report;
 mod github;
 mod servers;
 mod server_view;
+mod visited;
 mod recovery;
 mod editing;
 mod commands;

@@ -5,22 +5,21 @@ use std::collections::BTreeSet;
 use std::io;
 use std::time::Duration;
 
-use crate::bundle::{HealthCheck, health_checks};
 use crate::http::Client;
 use crate::name::TargetName;
 use crate::push::{
-    Change, Contact, End, Host, Member, Recovered, Setting, Standing, Step, observe, recover, way_out,
+    Contact, End, Host, Member, Recovered, Setting, Standing, Step, observe, recover, way_out,
 };
-use crate::schema::{Install, Schema};
-use crate::secret::Redactor;
+use crate::schema::Schema;
 use crate::store::Document;
 use crate::sys::{Signals, block_on, describe};
-use crate::target::server::{Content, Look, Stopped};
+use crate::target::server::Stopped;
 
 use super::context::Context;
 use super::failure::Failure;
 use super::report::count;
 use super::servers::{BOUND, REQUEST_TIME, Unseen, say_standing};
+use super::visited::{Visited, redactor};
 
 /// What the user said beforehand.
 #[derive(Debug, Clone, Copy)]
@@ -29,15 +28,6 @@ pub(super) struct Asked {
     pub(super) dry_run: bool,
     /// Not to ask.
     pub(super) yes: bool,
-}
-
-/// A server that something was interrupted on.
-struct Patient<'s> {
-    server: TargetName,
-    host: Host,
-    looks: Vec<Look>,
-    installs: &'s [Install],
-    health: Vec<Vec<HealthCheck>>,
 }
 
 /// Signals cannot be held back.
@@ -80,7 +70,7 @@ impl Context {
         for (contact, seen) in contacts.iter().zip(observe(contacts, BOUND).await) {
             match seen {
                 Ok((host, looks)) if looks.iter().any(|look| look.note.is_some()) => {
-                    patients.push(patient(contact, host, looks, schema, document, failure));
+                    patients.push((Visited::new(&contact.server, looks, schema, document, failure), host));
                 }
                 Ok((host, _)) => host.close().await,
                 Err(error) => note(&contact.server, &Unseen::Host(error), failure),
@@ -93,7 +83,7 @@ impl Context {
             return Ok(());
         }
         let committed = committed(&patients);
-        for line in patients.iter().flat_map(|patient| lines(patient, &committed)) {
+        for line in patients.iter().flat_map(|(visited, _)| lines(visited, &committed)) {
             self.ui.say(&line);
         }
         if asked.dry_run {
@@ -111,7 +101,7 @@ impl Context {
 
     async fn recover_patients(
         &mut self,
-        patients: Vec<Patient<'_>>,
+        patients: Vec<(Visited<'_>, Host)>,
         committed: &BTreeSet<String>,
         document: &Document,
     ) -> Result<Vec<Recovered>, Failure> {
@@ -130,26 +120,12 @@ impl Context {
             is_interrupted: &|| false,
             progress: &progress,
         };
-        let (mut parts, mut hosts) = (Vec::new(), Vec::new());
-        for Patient { server, host, looks, installs, health } in patients {
-            hosts.push(host);
-            parts.push((server, looks, installs, health));
-        }
-        let members = parts.iter().zip(hosts).map(|((server, looks, installs, health), host)| {
-            let files = looks.iter().zip(*installs).zip(health).zip(1..);
-            let changes = files.map(|(((look, install), health), file)| Change {
-                file,
-                path: &look.path,
-                expected: look.digest,
-                content: Content::Previous,
-                mode: None,
-                owner: None,
-                apply: &install.apply,
-                health,
-                proofs: &install.proofs,
-                marker: None,
-            });
-            Member { server, host, changes: changes.collect(), redactor: redactor(document) }
+        let (visited, hosts): (Vec<_>, Vec<_>) = patients.into_iter().unzip();
+        let members = visited.iter().zip(hosts).map(|(visited, host)| Member {
+            server: &visited.server,
+            host,
+            changes: visited.changes(|_| true),
+            redactor: redactor(document),
         });
         Ok(recover(members.collect(), committed, &who, &setting).await)
     }
@@ -170,38 +146,16 @@ fn note(server: &TargetName, unseen: &Unseen, failure: &mut Failure) {
     failure.hints.extend(unseen.hint(server));
 }
 
-fn patient<'s>(
-    contact: &Contact,
-    host: Host,
-    looks: Vec<Look>,
-    schema: &'s Schema,
-    document: &Document,
-    failure: &mut Failure,
-) -> Patient<'s> {
-    let server = contact.server.clone();
-    let installs =
-        schema.servers.get(&server).map(|declared| declared.installs.as_slice()).unwrap_or_default();
-    let mut health = Vec::new();
-    for install in installs {
-        // A value that is missing keeps no file from coming back.
-        health.push(health_checks(schema, document, &server, install).unwrap_or_else(|errors| {
-            failure.messages.extend(errors.iter().map(|error| format!("{error}, so that was not checked")));
-            Vec::new()
-        }));
-    }
-    Patient { server, host, looks, installs, health }
-}
-
 /// The transactions that some server has committed.
-fn committed(patients: &[Patient<'_>]) -> BTreeSet<String> {
-    let notes = patients.iter().flat_map(|patient| &patient.looks).filter_map(|look| look.note.as_ref());
+fn committed(patients: &[(Visited<'_>, Host)]) -> BTreeSet<String> {
+    let notes = patients.iter().flat_map(|(visited, _)| &visited.looks).filter_map(|look| look.note.as_ref());
     let committed = notes.filter(|note| note.is_committed);
     committed.filter_map(|note| Some(note.transaction.as_ref()?.to_string())).collect()
 }
 
 /// A line for each file that was interrupted.
-fn lines(patient: &Patient<'_>, committed: &BTreeSet<String>) -> Vec<String> {
-    let interrupted = patient.looks.iter().filter_map(|look| Some((look, look.note.as_ref()?)));
+fn lines(visited: &Visited<'_>, committed: &BTreeSet<String>) -> Vec<String> {
+    let interrupted = visited.looks.iter().filter_map(|look| Some((look, look.note.as_ref()?)));
     interrupted
         .map(|(look, note)| {
             let stopped = note.stopped(look.digest);
@@ -214,7 +168,7 @@ fn lines(patient: &Patient<'_>, committed: &BTreeSet<String>) -> Vec<String> {
                 Stopped::Changed => "and somebody has changed the file since",
             };
             let end = becomes(way_out(note, stopped, committed));
-            format!("server.{}, {}: a push{by} was interrupted {at}: {end}", patient.server, look.path)
+            format!("server.{}, {}: a push{by} was interrupted {at}: {end}", visited.server, look.path)
         })
         .collect()
 }
@@ -235,11 +189,4 @@ const fn became(end: End) -> &'static str {
         End::New => "the new file stays",
         End::Changed => "the file stays as somebody has changed it",
     }
-}
-
-/// Takes every value of the store out of texts: nobody knows which generation a command over there speaks of.
-fn redactor(document: &Document) -> Redactor {
-    let mut redactor = Redactor::default();
-    document.names().filter_map(|name| document.get(name)).for_each(|value| redactor.add(&value));
-    redactor
 }

@@ -9,8 +9,8 @@ use crate::sys::{NoTerminal, SharedTerminal, System, Variable};
 use super::args::{Arguments, Command, parse};
 use super::commands::{
     check, compare, completions, diff, edit, export, generate, get, git, history, identity, import, init,
-    list, manual, merge, push, recipients, rekey, remove, render, rollback, run as run_command, set, status,
-    unseal,
+    list, manual, merge, push, recipients, rekey, remove, render, rollback, run as run_command, server, set,
+    status, unseal,
 };
 use super::context::Context;
 use super::failure::Failure;
@@ -108,6 +108,7 @@ fn dispatch(command: Command, context: &mut Context) -> Result<(), Failure> {
         Command::Rollback(args) => rollback::run(&args, context),
         Command::Rm(args) => remove::run(&args, context),
         Command::Run(args) => run_command::run(&args, context),
+        Command::Server(args) => server::run(&args, context),
         Command::Set(args) => set::run(&args, context),
         Command::Status(args) => status::run(&args, context),
         Command::Unseal(args) => unseal::run(&args, context),

@@ -3,6 +3,7 @@
 mod django;
 mod faults;
 mod kills;
+mod pin;
 mod refusals;
 mod views;
 mod whole;
@@ -133,7 +134,7 @@ impl Fleet {
             let bare = word.trim_end_matches(',');
             if bare.len() == 16 && bare.bytes().all(|byte| byte.is_ascii_hexdigit()) {
                 word[16..].replacen("", "[print]", 1)
-            } else if word.starts_with("SHA256:") {
+            } else if word.starts_with("SHA256:") && word.len() >= 50 {
                 word[50..].replacen("", "[key]", 1)
             } else if word.starts_with('(') && word[1..].parse::<f64>().is_ok() {
                 "([time]".to_owned()
