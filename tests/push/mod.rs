@@ -3,7 +3,9 @@
 mod django;
 mod faults;
 mod kills;
+mod recover;
 mod refusals;
+mod restore;
 mod whole;
 
 use std::path::PathBuf;
