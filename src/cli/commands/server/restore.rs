@@ -126,7 +126,7 @@ async fn change(
     context: &mut Context,
 ) -> Result<Vec<HostOutcome>, Failure> {
     let client = Client::new(&context.env, REQUEST_TIME).map_err(Failure::new)?;
-    let signals = Signals::hold().map_err(unheld)?;
+    let signals = Signals::hold().map_err(|error| unheld(&error))?;
     let ui = RefCell::new(&mut context.ui);
     let progress = |server: &TargetName, step: Step, time: Duration| {
         ui.borrow_mut().say(&format!("server {server}: {} ({:.1} s)", step.done(), time.as_secs_f64()));
