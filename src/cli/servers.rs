@@ -10,7 +10,9 @@ use crate::push::{
 };
 use crate::schema::Schema;
 use crate::secret::{Redactor, SecretValue};
+use crate::ssh::in_parallel;
 use crate::store::Document;
+use crate::sys::block_on;
 use crate::target::server::{Content, Look, ServerPath, Session, TransactionId};
 
 use super::context::Context;
@@ -89,6 +91,25 @@ impl Context {
             contacts.push((name.clone(), self.contact(schema, document, name, session)));
         }
         Ok(contacts)
+    }
+
+    /// What would change on these servers; the conversations are over then.
+    pub(super) fn look_at_servers(
+        &mut self,
+        schema: &Schema,
+        document: &Document,
+        names: &[TargetName],
+    ) -> Result<Vec<Found>, Failure> {
+        let contacts = self.contacts(schema, document, names)?;
+        if contacts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let looking = async {
+            let (found, hosts) = look(contacts, schema, document, self).await;
+            in_parallel(hosts.into_iter().flatten(), BOUND, Host::close).await;
+            found
+        };
+        block_on(looking).map_err(|error| Failure::new(format_args!("no connections can be made: {error}")))
     }
 
     fn contact(

@@ -50,7 +50,7 @@ pub fn way_out(note: &Note, stopped: Stopped, committed: &BTreeSet<String>) -> E
         Stopped::Committed => End::New,
         Stopped::Changed => End::Changed,
         Stopped::New if is_committed() => End::New,
-        Stopped::New | Stopped::Old => End::Old,
+        Stopped::Old | Stopped::New => End::Old,
     }
 }
 

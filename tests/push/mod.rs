@@ -6,6 +6,7 @@ mod kills;
 mod recover;
 mod refusals;
 mod restore;
+mod views;
 mod whole;
 
 use std::path::PathBuf;

@@ -4,19 +4,18 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use clap::Args;
-use serde::Serialize;
 
 use crate::cli::args::{DryRunArg, JsonArg, YesArg};
 use crate::cli::commands::bundles::settled;
+use crate::cli::commands::targets::{Wanted, lines, reports, unseen_at_github, wanted};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::cli::github::{Look, TargetReport};
+use crate::cli::github::Look;
 use crate::cli::recovery::{Asked, unheld};
 use crate::cli::report::count;
-use crate::cli::server_view::ServerReport;
-use crate::cli::servers::{self, Allowed, Found, REQUEST_TIME, Reachable, server_names};
+use crate::cli::servers::{self, Allowed, Found, REQUEST_TIME, Reachable};
 use crate::http::Client;
-use crate::name::{TargetName, VariableName, nearest};
+use crate::name::{TargetName, VariableName};
 use crate::push::github::{GithubPlan, Only};
 use crate::push::{Standing, Step};
 use crate::schema::Schema;
@@ -67,20 +66,6 @@ pub(crate) struct PushArgs {
     json: JsonArg,
 }
 
-/// A target in the report.
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Report {
-    Server(ServerReport),
-    Github(TargetReport),
-}
-
-/// What is to be pushed to.
-struct Wanted {
-    servers: Vec<TargetName>,
-    github: Vec<TargetName>,
-}
-
 /// Whether to go on after the plan was shown.
 enum Decision {
     Go,
@@ -90,7 +75,7 @@ enum Decision {
 
 pub(crate) fn run(args: &PushArgs, context: &mut Context) -> Result<(), Failure> {
     let (schema, store) = context.schema_and_store()?;
-    let wanted = wanted(args, &schema)?;
+    let wanted = targets(args, &schema)?;
     if args.recover {
         let asked = Asked { dry_run: args.dry_run.dry_run, yes: args.yes.yes };
         return context.recover(&schema, store?.document(), &wanted.servers, asked);
@@ -118,7 +103,7 @@ pub(crate) fn run(args: &PushArgs, context: &mut Context) -> Result<(), Failure>
             Pushed::Done => Failure::many([]),
         }
     };
-    let unseen = unseen(&looks);
+    let unseen = unseen_at_github(&looks);
     failure.messages.extend(unseen.messages);
     failure.hints.extend(unseen.hints);
     for outcome in targets.push(&looks, &store, context)? {
@@ -207,11 +192,11 @@ fn decide(
         return Ok(if has_news && !args.dry_run.dry_run {
             Decision::Go
         } else {
-            Decision::Stop(unseen(looks))
+            Decision::Stop(unseen_at_github(looks))
         });
     }
     if args.dry_run.dry_run {
-        return Ok(Decision::Stop(unseen(looks)));
+        return Ok(Decision::Stop(unseen_at_github(looks)));
     }
     if changes > 0 && !args.yes.yes && !context.confirm(&format!("push {}?", count(changes, "change")))? {
         return Err(Failure::new("not confirmed").hint("nothing was changed"));
@@ -219,64 +204,24 @@ fn decide(
     Ok(Decision::Go)
 }
 
-fn wanted(args: &PushArgs, schema: &Schema) -> Result<Wanted, Failure> {
-    if !args.only.is_empty() && args.targets.iter().any(|target| !target.starts_with("github.")) {
+fn targets(args: &PushArgs, schema: &Schema) -> Result<Wanted, Failure> {
+    if args.only.is_empty() {
+        return wanted(&args.targets, schema);
+    }
+    if args.targets.iter().any(|target| !target.starts_with("github.")) {
         return Err(Failure::usage("--only is for GitHub: a file on a server is one whole"));
     }
-    if args.targets.is_empty() {
-        let with_files = schema.servers.iter().filter(|(_, server)| !server.installs.is_empty());
-        let servers = with_files.map(|(name, _)| name.clone());
-        return Ok(Wanted {
-            servers: if args.only.is_empty() { servers.collect() } else { Vec::new() },
-            github: schema.github.keys().cloned().collect(),
-        });
-    }
-    let (github, servers): (Vec<&str>, Vec<&str>) =
-        args.targets.iter().map(String::as_str).partition(|target| target.starts_with("github."));
-    Ok(Wanted { servers: server_names(&servers, schema)?, github: github_names(&github, schema)? })
-}
-
-fn github_names(typed: &[&str], schema: &Schema) -> Result<Vec<TargetName>, Failure> {
-    let known: Vec<String> = schema.github.keys().map(|name| format!("github.{name}")).collect();
-    let named = |typed: &&str| {
-        let name = TargetName::parse(typed.strip_prefix("github.").unwrap_or_default())?;
-        if typed.starts_with("github.") && schema.github.contains_key(&name) {
-            return Ok(name);
-        }
-        let failure = Failure::usage(format_args!("the schema has no target github.{name}"));
-        Err(match nearest(typed, known.iter().map(String::as_str)) {
-            Some(other) => failure.hint(format_args!("did you mean {other}?")),
-            None => failure.hint(format_args!("there are: {}", known.join(", "))),
-        })
-    };
-    typed.iter().map(named).collect()
+    Ok(Wanted { servers: Vec::new(), ..wanted(&args.targets, schema)? })
 }
 
 fn show(args: &PushArgs, found: &[Found], looks: &[Look<'_>], context: &mut Context) -> Result<(), Failure> {
     if args.json.json {
-        let servers = found.iter().map(|found| Report::Server(found.report()));
-        let github = looks.iter().map(|look| Report::Github(look.report()));
-        return context.ui.json(&servers.chain(github).collect::<Vec<_>>());
+        return context.ui.json(&reports(found, looks));
     }
-    for line in found.iter().flat_map(Found::lines) {
-        context.ui.say(&line);
-    }
-    for line in looks.iter().filter(|look| look.plan.is_ok()).flat_map(Look::lines) {
+    for line in lines(found, looks) {
         context.ui.say(&line);
     }
     Ok(())
-}
-
-/// What cannot be pushed, and does not stop the rest.
-fn unseen(looks: &[Look<'_>]) -> Failure {
-    let mut failure = Failure::many([]);
-    for look in looks {
-        if let Err(problem) = &look.plan {
-            failure.messages.push(format!("{}: {problem}", look.name()));
-            failure.hints.extend(problem.hint());
-        }
-    }
-    failure
 }
 
 fn refuse_drift(looks: &[Look<'_>]) -> Result<(), Failure> {
