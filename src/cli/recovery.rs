@@ -136,7 +136,7 @@ impl Context {
             self.ui.ok(&format!("server {server}: {path}: {}", became(*end)));
         }
         if !matches!(outcome.standing, Standing::Old) {
-            say_standing(server, &outcome.standing, failure, self);
+            say_standing(server, &outcome.standing, "as it is now", failure, self);
         }
     }
 }

@@ -152,7 +152,7 @@ pub(super) fn server_names(typed: &[&str], schema: &Schema) -> Result<Vec<Target
                     .hint(format_args!("declare one as [[server.{name}.install]]")));
             }
             let failure = Failure::usage(format_args!("the schema has no target server.{name}"));
-            Err(match nearest(typed, known.iter().map(String::as_str)) {
+            Err(match nearest(&format!("server.{name}"), known.iter().map(String::as_str)) {
                 Some(other) => failure.hint(format_args!("did you mean {other}?")),
                 None => failure.hint(format_args!("there are: {}", known.join(", "))),
             })
@@ -317,7 +317,7 @@ fn object(one: &Found, file: &FilePlan, objection: &Objection, allowed: Allowed,
 }
 
 /// What came of a transaction: says what is well, and gives the rest as a failure.
-pub(super) fn say_outcomes(outcomes: &[HostOutcome], context: &mut Context) -> Failure {
+pub(super) fn say_outcomes(outcomes: &[HostOutcome], done: &str, context: &mut Context) -> Failure {
     let mut failure = Failure::many([]);
     for outcome in outcomes {
         let server = &outcome.server;
@@ -330,22 +330,23 @@ pub(super) fn say_outcomes(outcomes: &[HostOutcome], context: &mut Context) -> F
         }
     }
     for outcome in outcomes {
-        say_standing(&outcome.server, &outcome.standing, &mut failure, context);
+        say_standing(&outcome.server, &outcome.standing, done, &mut failure, context);
     }
     failure.hints.dedup();
     failure
 }
 
-/// Says how a server stands.
+/// Says how a server stands; `done` is the word for one that has the new files.
 pub(super) fn say_standing(
     server: &TargetName,
     standing: &Standing,
+    done: &str,
     failure: &mut Failure,
     context: &mut Context,
 ) {
     let recover = || "`luca-secrets push --recover` ends what was interrupted".to_owned();
     match standing {
-        Standing::New => context.ui.ok(&format!("server {server}: pushed")),
+        Standing::New => context.ui.ok(&format!("server {server}: {done}")),
         Standing::Old => context.ui.ok(&format!("server {server}: as it was before")),
         Standing::Owed(problem) => {
             failure.messages.push(format!(

@@ -168,6 +168,11 @@ impl Sshd {
         }
         let _ = self.child.wait();
     }
+
+    /// Starts it again, where and as it was.
+    pub fn restart(&mut self) {
+        self.child = listening(self.folder.path()).unwrap();
+    }
 }
 
 impl Drop for Sshd {

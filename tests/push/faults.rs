@@ -8,13 +8,13 @@ use super::{APPLY, Fleet};
 fn a_failure_anywhere_puts_everything_back_everywhere() {
     let cases = [
         (
-            "if grep -q bad app.env; then echo it is broken; exit 7; fi; cp app.env running; echo x >>applied",
+            "if grep -q bad.one app.env; then echo it is broken; exit 7; fi; cp app.env running; echo x >>applied",
             "",
             "cannot apply: `sh -c",
         ),
-        ("cp app.env running; echo x >>applied", "! grep -q bad running", "not healthy: "),
+        ("cp app.env running; echo x >>applied", "! grep -q bad.one running", "not healthy: "),
         (
-            "if grep -q bad app.env; then sleep 60; fi; cp app.env running; echo x >>applied",
+            "if grep -q bad.one app.env; then sleep 60; fi; cp app.env running; echo x >>applied",
             "",
             "did not end within 5 s",
         ),

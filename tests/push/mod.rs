@@ -4,7 +4,9 @@ mod django;
 mod faults;
 mod kills;
 mod pin;
+mod recover;
 mod refusals;
+mod restore;
 mod views;
 mod whole;
 

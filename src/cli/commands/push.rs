@@ -159,7 +159,7 @@ async fn push_to_servers(
         };
         servers::push(&found, hosts, !args.no_apply, &client, &|| signals.arrived(), &progress).await
     };
-    let mut failure = servers::say_outcomes(&outcomes, context);
+    let mut failure = servers::say_outcomes(&outcomes, "pushed", context);
     if failure.messages.is_empty() && outcomes.iter().any(|one| !matches!(one.standing, Standing::New)) {
         failure.messages.push("interrupted".to_owned());
     }

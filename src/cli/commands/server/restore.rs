@@ -83,7 +83,7 @@ async fn restore(
         return Err(Failure::new("not confirmed").hint("nothing was changed"));
     }
     let outcomes = change(args, &visited, host, document, context).await?;
-    let failure = servers::say_outcomes(&outcomes, context);
+    let failure = servers::say_outcomes(&outcomes, "restored", context);
     match failure.messages.is_empty() {
         true if outcomes.iter().any(|one| !matches!(one.standing, Standing::New)) => {
             Err(Failure::new("interrupted"))
