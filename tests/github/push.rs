@@ -175,10 +175,14 @@ fn nothing_is_pushed_without_a_yes() {
     assert_eq!(
         found,
         json!([{"target": "github.deploy", "scope": "example/shop", "error": null,
-                "rows": rows(&[("secret", "DB_PASSWORD"), ("secret", "DB_URL"), ("variable", "DB_PORT")])}])
+                "rows": rows(&[("secret", "DB_PASSWORD"), ("secret", "DB_URL"), ("variable", "DB_PORT")]),
+                "done": [], "failed": []}])
     );
     assert_eq!((fake.state(), world.store_bytes() == store), (json!({}), true));
-    run(&world, &fake, &["push", "-q"]).answers(&["y"]).success();
+    let report = run(&world, &fake, &["push", "-q", "--json"]).answers(&["y"]).success();
+    let found: Value = serde_json::from_str(&report.stdout).unwrap();
+    assert_eq!(found[0]["done"].as_array().unwrap().len(), 3);
+    assert_eq!(found[0]["done"][2], json!({"kind": "variable", "name": "DB_PORT"}));
     assert_eq!(fake.state(), held("correct horse battery"));
 }
 
@@ -197,7 +201,7 @@ fn what_somebody_else_changed_is_named_and_left_alone() {
     drifted(
         "github.deploy, example/shop: 3 differences, 0 unchanged\n\
          \x20 create    secret   DB_PASSWORD  #\n\
-         \x20 drifted   secret   DB_URL       #  there already, and never pushed from here\n\
+         \x20 drifted   secret   DB_URL       ? -> #  there already, and never pushed from here\n\
          \x20 create    variable DB_PORT      #\n\
          error: github.deploy: somebody else has changed DB_URL\n\
          hint: nothing was pushed; --overwrite-drift puts the store's values in their place\n",
@@ -210,7 +214,7 @@ fn what_somebody_else_changed_is_named_and_left_alone() {
     fake.set(PLACE, "variables", "DB_PORT", "1");
     drifted(
         "github.deploy, example/shop: 2 differences, 1 unchanged\n\
-         \x20 drifted   secret   DB_PASSWORD  #  changed there since it was pushed\n\
+         \x20 drifted   secret   DB_PASSWORD  ? -> #  changed there since it was pushed\n\
          \x20 drifted   variable DB_PORT      # -> #  changed there since it was pushed\n\
          error: github.deploy: somebody else has changed DB_PASSWORD, DB_PORT\n\
          hint: nothing was pushed; --overwrite-drift puts the store's values in their place\n",

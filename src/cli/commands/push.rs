@@ -6,11 +6,12 @@ use crate::cli::args::{DryRunArg, JsonArg, YesArg};
 use crate::cli::commands::bundles::settled;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::cli::github::Look;
+use crate::cli::github::GithubPhase;
 use crate::cli::report::count;
 use crate::name::{TargetName, VariableName, nearest};
 use crate::push::github::Only;
 use crate::schema::Schema;
+use crate::store::Unlocked;
 use crate::target::github::Options;
 
 /// Bring the store's values to where they are used
@@ -52,37 +53,38 @@ pub(crate) fn run(args: &PushArgs, context: &mut Context) -> Result<(), Failure>
     let store = settled(store?)?;
     let options = Options { prune: args.prune, overwrite_drift: args.overwrite_drift };
     let targets = context.github_targets(&schema, store.document(), &names)?;
-    let looks = targets.look(options, &Only::new(&only), context)?;
-    show(args, &looks, context)?;
-    let unseen = unseen(&looks);
-    refuse_drift(&looks)?;
-    let plans = || looks.iter().filter_map(|look| look.plan.as_ref().ok());
-    let changes: usize =
-        plans().map(|plan| plan.rows.iter().filter(|row| plan.is_written(row)).count()).sum();
-    if looks.iter().all(Look::is_clean) {
+    let mut github = targets.look(options, &Only::new(&only), context)?;
+    for line in github.lines() {
+        context.ui.say(&line);
+    }
+    let outcome = carry_out(args, &mut github, &store, context);
+    if args.json.json {
+        context.ui.json(&github.reports())?;
+    }
+    match (outcome, github.unseen()) {
+        (Err(failure), Err(more)) => Err(failure.and(more)),
+        (outcome, unseen) => outcome.and(unseen),
+    }
+}
+
+fn carry_out(
+    args: &PushArgs,
+    github: &mut GithubPhase<'_>,
+    store: &Unlocked,
+    context: &mut Context,
+) -> Result<(), Failure> {
+    github.refuse_drift()?;
+    if github.is_clean() {
         context.ui.ok("there is nothing to push");
     }
     if args.dry_run.dry_run {
-        return if unseen.messages.is_empty() { Ok(()) } else { Err(unseen) };
+        return Ok(());
     }
+    let changes = github.changes();
     if changes > 0 && !args.yes.yes && !context.confirm(&format!("push {}?", count(changes, "change")))? {
         return Err(Failure::new("not confirmed").hint("nothing was changed"));
     }
-    let mut failure = unseen;
-    for outcome in targets.push(&looks, &store, context)? {
-        if !outcome.done.is_empty() {
-            context.ui.ok(&format!(
-                "github.{}: {} pushed",
-                outcome.target,
-                count(outcome.done.len(), "change")
-            ));
-        }
-        for (_, _, error) in &outcome.failed {
-            failure.messages.push(format!("github.{}: {error}", outcome.target));
-        }
-        failure.hints.extend(outcome.hints());
-    }
-    if failure.messages.is_empty() { Ok(()) } else { Err(failure) }
+    github.push(store, context)
 }
 
 fn names(args: &PushArgs, schema: &Schema) -> Result<Vec<TargetName>, Failure> {
@@ -102,43 +104,4 @@ fn names(args: &PushArgs, schema: &Schema) -> Result<Vec<TargetName>, Failure> {
         })
     };
     args.targets.iter().map(named).collect()
-}
-
-fn show(args: &PushArgs, looks: &[Look<'_>], context: &mut Context) -> Result<(), Failure> {
-    if args.json.json {
-        let reports: Vec<_> = looks.iter().map(Look::report).collect();
-        return context.ui.json(&reports);
-    }
-    for line in looks.iter().filter(|look| look.plan.is_ok()).flat_map(Look::lines) {
-        context.ui.say(&line);
-    }
-    Ok(())
-}
-
-/// What cannot be pushed, and does not stop the rest.
-fn unseen(looks: &[Look<'_>]) -> Failure {
-    let mut failure = Failure::many([]);
-    for look in looks {
-        if let Err(problem) = &look.plan {
-            failure.messages.push(format!("{}: {problem}", look.name()));
-            failure.hints.extend(problem.hint());
-        }
-    }
-    failure
-}
-
-fn refuse_drift(looks: &[Look<'_>]) -> Result<(), Failure> {
-    let mut messages = Vec::new();
-    for look in looks {
-        let Ok(plan) = &look.plan else { continue };
-        let names: Vec<&str> = plan.drifted().map(|row| row.difference.name.as_str()).collect();
-        if !names.is_empty() {
-            messages.push(format!("{}: somebody else has changed {}", look.name(), names.join(", ")));
-        }
-    }
-    if messages.is_empty() {
-        return Ok(());
-    }
-    Err(Failure::many(messages)
-        .hint("nothing was pushed; --overwrite-drift puts the store's values in their place"))
 }

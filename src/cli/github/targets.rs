@@ -1,49 +1,35 @@
-//! What commands do with GitHub: gather, look, push, and keep the record of it in the store.
+//! Gathering what should be there, looking, pushing, and keeping the record of it in the store.
 
 use std::cell::RefCell;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use serde::Serialize;
-
+use crate::cli::context::Context;
+use crate::cli::failure::Failure;
+use crate::cli::report::{commit, count};
+use crate::cli::ui::Ui;
 use crate::http::{Client, Pause, TimerPause};
 use crate::name::TargetName;
-use crate::push::Action;
-use crate::push::github::{
-    Access, Desired, GithubPlan, GithubProblem, GithubRow, Hub, Only, Outcome, Outside, REQUEST_TIME,
-    accesses,
-};
+use crate::push::github::{Access, Desired, Hub, Only, Outcome, Outside, REQUEST_TIME, accesses};
 use crate::schema::Schema;
 use crate::secret::{FingerprintKey, SecretText, SecretValue};
 use crate::store::{Document, LastPush, Origin, Pushes, Unlocked};
 use crate::sys::{Keyring, Random, block_on};
-use crate::target::github::{Drift, Options};
+use crate::target::github::Options;
 
-use super::context::Context;
-use super::failure::Failure;
-use super::report::{commit, count};
-use super::ui::Ui;
+use super::look::Look;
+use super::phase::GithubPhase;
 
 /// From how long a wait is worth telling of.
 const WORTH_TELLING: Duration = Duration::from_secs(5);
 
 /// The targets on GitHub that a command is about.
-pub(super) struct GithubTargets {
+pub(in crate::cli) struct GithubTargets {
     desired: Vec<Desired>,
     accesses: Vec<Access>,
     key: FingerprintKey,
     generation: u64,
-}
-
-/// What was found at one target.
-pub(super) struct Look<'t> {
-    /// Its name in the schema.
-    pub(super) target: &'t TargetName,
-    /// Whose secrets and variables, in words.
-    pub(super) scope: String,
-    /// What would change there, or why that cannot be told.
-    pub(super) plan: Result<GithubPlan<'t>, GithubProblem>,
 }
 
 /// Waits, and says so where it takes long.
@@ -62,7 +48,7 @@ impl Pause for Telling<'_> {
 
 impl Context {
     /// Gathers what targets should hold, and looks for their tokens. Nothing is asked of GitHub yet.
-    pub(super) fn github_targets(
+    pub(in crate::cli) fn github_targets(
         &mut self,
         schema: &Schema,
         document: &Document,
@@ -125,20 +111,15 @@ fn token_in_keyring(host: &str, patience: Duration) -> Option<SecretValue> {
 }
 
 impl GithubTargets {
-    /// Whether there is nothing to do with GitHub.
-    pub(super) fn is_empty(&self) -> bool {
-        self.desired.is_empty()
-    }
-
-    /// Looks at all targets.
-    pub(super) fn look(
+    /// Looks at all targets. One that cannot be looked at does not stop the others.
+    pub(in crate::cli) fn look(
         &self,
         options: Options,
         only: &Only<'_>,
         context: &mut Context,
-    ) -> Result<Vec<Look<'_>>, Failure> {
-        if self.is_empty() {
-            return Ok(Vec::new());
+    ) -> Result<GithubPhase<'_>, Failure> {
+        if self.desired.is_empty() {
+            return Ok(GithubPhase::new(self, Vec::new()));
         }
         let plans =
             context.with_hub(self, async |hub| hub.plan(&self.desired, &self.key, options, only).await)?;
@@ -147,7 +128,7 @@ impl GithubTargets {
             scope: desired.scope.to_string(),
             plan,
         });
-        Ok(looks.collect())
+        Ok(GithubPhase::new(self, looks.collect()))
     }
 
     /// Carries out what was planned. The store knows of it before the first write and after the last.
@@ -191,118 +172,4 @@ fn record<'t>(
     }
     commit(edit, context)?;
     Ok(())
-}
-
-/// A target in a report.
-#[derive(Serialize)]
-pub(super) struct TargetReport {
-    target: String,
-    scope: String,
-    error: Option<String>,
-    rows: Vec<RowReport>,
-}
-
-#[derive(Serialize)]
-struct RowReport {
-    kind: &'static str,
-    name: String,
-    action: &'static str,
-    drift: Option<&'static str>,
-    in_doubt: bool,
-    here: Option<String>,
-    there: Option<String>,
-}
-
-impl Look<'_> {
-    /// Whether everything was seen, and is as it should be.
-    pub(super) fn is_clean(&self) -> bool {
-        self.plan.as_ref().is_ok_and(GithubPlan::is_clean)
-    }
-
-    /// The target as commands name it.
-    pub(super) fn name(&self) -> String {
-        format!("github.{}", self.target)
-    }
-
-    /// A line for the target and one for each of its differences.
-    pub(super) fn lines(&self) -> Vec<String> {
-        let title = format!("{}, {}", self.name(), self.scope);
-        let plan = match &self.plan {
-            Ok(plan) => plan,
-            Err(problem) => return vec![format!("{title}: {problem}")],
-        };
-        let (same, different): (Vec<_>, Vec<_>) =
-            plan.rows.iter().partition(|row| row.difference.action == Action::Unchanged);
-        let width = different.iter().map(|row| row.difference.name.as_str().len()).max().unwrap_or_default();
-        let mut lines = vec![format!("{title}: {}", summary(different.len(), same.len()))];
-        lines.extend(different.iter().map(|row| line(row, plan.is_written(row), width)));
-        lines
-    }
-
-    /// The same as data.
-    pub(super) fn report(&self) -> TargetReport {
-        let rows = self.plan.as_ref().map(|plan| plan.rows.iter().map(row_report).collect());
-        TargetReport {
-            target: self.name(),
-            scope: self.scope.clone(),
-            error: self.plan.as_ref().err().map(ToString::to_string),
-            rows: rows.unwrap_or_default(),
-        }
-    }
-}
-
-fn summary(different: usize, same: usize) -> String {
-    match (different, same) {
-        (0, same) => format!("{same} unchanged"),
-        (different, same) => format!("{}, {same} unchanged", count(different, "difference")),
-    }
-}
-
-/// The word for what a push does with a row.
-const fn word(row: &GithubRow) -> &'static str {
-    match row.difference.action {
-        _ if row.difference.is_drifted => "drifted",
-        Action::Create => "create",
-        Action::Change => "change",
-        Action::Unchanged => "unchanged",
-        Action::Orphan => "orphan",
-    }
-}
-
-fn line(row: &GithubRow, is_written: bool, width: usize) -> String {
-    let difference = &row.difference;
-    let prints = match (&difference.there, &difference.here) {
-        (Some(there), Some(here)) if there != here => format!("{there} -> {here}"),
-        (_, Some(print)) | (Some(print), None) => print.clone(),
-        (None, None) => String::new(),
-    };
-    let is_orphan = difference.action == Action::Orphan;
-    let remark = match (row.drift, is_orphan, is_written) {
-        (Some(Drift::ChangedThere), ..) => "changed there since it was pushed",
-        (Some(Drift::NotOurs), ..) => "there already, and never pushed from here",
-        (None, true, true) => "will be removed",
-        (None, true, false) => "no longer in the schema; --prune removes it",
-        (None, false, _) if row.is_in_doubt => "an earlier push was cut off",
-        (None, false, _) => "",
-    };
-    let columns =
-        format!("  {:<9} {:<8} {:<width$}  {prints}", word(row), row.kind.as_str(), difference.name);
-    let line = if remark.is_empty() { columns } else { format!("{columns}  {remark}") };
-    line.trim_end().to_owned()
-}
-
-fn row_report(row: &GithubRow) -> RowReport {
-    let difference = &row.difference;
-    RowReport {
-        kind: row.kind.as_str(),
-        name: difference.name.to_string(),
-        action: word(row),
-        drift: row.drift.map(|drift| match drift {
-            Drift::ChangedThere => "changed-there",
-            Drift::NotOurs => "not-ours",
-        }),
-        in_doubt: row.is_in_doubt,
-        here: difference.here.clone(),
-        there: difference.there.clone(),
-    }
 }
