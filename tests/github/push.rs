@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use age::armor::Format;
 use serde_json::{Value, json};
 
-use crate::faults::{Nth, seal, unseal};
+use crate::faults::{MARKER, Nth, seal, unseal};
 use crate::harness::{Done, NOW, Run, World};
 
 use super::fake::Fake;
@@ -552,5 +552,94 @@ fn every_command_and_stock_age_keep_the_record() {
     world.run(&["set", "-q", "database.port"]).stdin("5432").success();
     assert_eq!(record(&world), before);
     let (_, text) = said(&run(&world, &fake, &["push"]).done(), &fake);
+    assert!(text.ends_with("ok: there is nothing to push\n"), "{text}");
+}
+
+#[test]
+#[ignore = "needs PyNaCl and openssl; run tests/run"]
+fn environments_and_organisations_are_targets_too() {
+    let fake = Fake::start();
+    let world = project(&fake);
+    let api = format!("api = \"https://127.0.0.1:{}/api/v3\"", fake.port);
+    let target = |name: &str, scope: &str| {
+        format!(
+            "[github.{name}]\n{scope}\n{api}\n[github.{name}.secrets]\nA = \"{{{{ database.password }}}}\"\n"
+        )
+    };
+    let schema = "[secrets.database.password]\ntype = \"string\"\n[secrets.database.port]\ntype = \"port\"\n"
+        .to_owned()
+        + &target("staging", "repository = \"example/shop\"\nenvironment = \"eu west\"")
+        + &target("everywhere", "organization = \"example\"\nvisibility = \"all\"")
+        + &target("few", "organization = \"example\"\nvisibility = \"selected\"\nrepositories = [\"api\"]");
+    world.write("schemas/schema.toml", schema.replace("everywhere.secrets]\nA", "everywhere.secrets]\nB"));
+    let (code, text) = said(&run(&world, &fake, &["push", "--yes"]).done(), &fake);
+    let said_of = |title: &str| format!("{title}: 1 difference, 0 unchanged\n");
+    let expected = said_of("github.everywhere, example (organisation)")
+        + "  create    secret   B  #\n"
+        + &said_of("github.few, example (organisation)")
+        + "  create    secret   A  #\n"
+        + &said_of("github.staging, example/shop (environment eu west)")
+        + "  create    secret   A  #\n"
+        + "ok: github.everywhere: 1 change pushed\nok: github.few: 1 change pushed\n"
+        + "ok: github.staging: 1 change pushed\n";
+    assert_eq!((code, without_prints(&text)), (0, expected));
+    let value = "correct horse battery";
+    assert_eq!(
+        fake.state(),
+        json!({
+            "orgs/example": {"secrets": {
+                "A": {"value": value, "visibility": "selected", "selected": [7002]},
+                "B": {"value": value, "visibility": "all", "selected": []},
+            }},
+            "repos/example/shop/environments/eu west": {"secrets": {"A": {"value": value}}},
+        })
+    );
+    let again = run(&world, &fake, &["push", "-v"]).done();
+    assert!(again.stderr.contains("GitHub was asked 3 times\n"), "{}", again.stderr);
+}
+
+#[test]
+#[ignore = "needs PyNaCl and openssl; run tests/run"]
+fn neither_values_nor_the_token_are_shown_or_handed_to_others() {
+    use std::os::unix::fs::PermissionsExt;
+    let fake = Fake::start();
+    let world = project(&fake);
+    world.run(&["set", "-q", "database.password"]).stdin(MARKER).success();
+    // A `gh` that tells what it was given, and has no token.
+    world.write("bin/gh", "#!/bin/sh\n{ echo \"$@\"; env; } >>\"$HOME/seen\"\nexit 1\n");
+    std::fs::set_permissions(world.path("bin/gh"), PermissionsExt::from_mode(0o755)).unwrap();
+    let mut shown = String::new();
+    for (arguments, fault) in [
+        (&["push", "-v", "--dry-run", "--json"][..], "none"),
+        (&["push", "-v", "--yes"], "none"),
+        (&["push", "-v", "--yes", "--overwrite-drift", "--json"], "field"),
+    ] {
+        if fault == "field" {
+            fake.set(PLACE, "secrets", "DB_PASSWORD", "other");
+            fake.faults(&json!({"4": fault}));
+        }
+        let done = run(&world, &fake, arguments).done();
+        shown += &format!("{}{}", done.stdout, done.stderr);
+    }
+    let without =
+        world.run(&["push", "-v"]).env("PATH", world.path("bin")).env("LUCA_SECRETS_STATE", world.path("s"));
+    let without = without.env("SSL_CERT_FILE", &fake.certificate).done();
+    assert!(without.stderr.contains("there is no token"), "{}", without.stderr);
+    shown += &std::fs::read_to_string(world.home().join("seen")).unwrap();
+    assert!(shown.contains("auth token --hostname 127.0.0.1:"), "{shown}");
+    assert!(!shown.contains(MARKER) && !shown.contains("made-up"), "{shown}");
+    assert!(!unseal(&world.store_bytes()).contains("made-up"));
+}
+
+#[test]
+#[ignore = "needs PyNaCl and openssl; run tests/run"]
+fn in_a_git_checkout_the_record_wants_to_be_committed() {
+    let fake = Fake::start();
+    let world = project(&fake);
+    world.write(".git/HEAD", "ref: refs/heads/main\n");
+    let (code, text) = said(&run(&world, &fake, &["push", "--yes"]).done(), &fake);
+    let end = "ok: github.deploy: 3 changes pushed\nhint: commit secrets.enc: it remembers what was pushed\n";
+    assert!(code == 0 && text.ends_with(end), "{text}");
+    let (_, text) = said(&run(&world, &fake, &["push", "--yes"]).done(), &fake);
     assert!(text.ends_with("ok: there is nothing to push\n"), "{text}");
 }

@@ -1,10 +1,11 @@
 //! GitHub's part of a command: what was found, what stands against a push, and the push itself.
 
+use crate::cli::checkout::checkout;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::report::count;
 use crate::push::github::{GithubPlan, Outcome};
-use crate::store::Unlocked;
+use crate::store::{Checkout, Unlocked};
 
 use super::look::{Look, TargetReport};
 use super::targets::GithubTargets;
@@ -82,6 +83,11 @@ impl<'t> GithubPhase<'t> {
     pub(in crate::cli) fn push(&mut self, store: &Unlocked, context: &mut Context) -> Result<(), Failure> {
         self.outcomes = self.targets.push(&self.looks, store, context)?;
         let mut failure = Failure::many([]);
+        let has_done = self.outcomes.iter().any(|outcome| !outcome.done.is_empty());
+        if has_done && matches!(checkout(&context.disk, &context.settings.root), Checkout::Branch(_)) {
+            let name = context.settings.store.display().to_string();
+            failure.hints.push(format!("commit {name}: it remembers what was pushed"));
+        }
         for outcome in &self.outcomes {
             if !outcome.done.is_empty() {
                 let done = count(outcome.done.len(), "change");
@@ -95,6 +101,12 @@ impl<'t> GithubPhase<'t> {
             let hints: Vec<String> = hints.collect();
             failure.hints.extend(hints);
         }
-        if failure.messages.is_empty() { Ok(()) } else { Err(failure) }
+        if !failure.messages.is_empty() {
+            return Err(failure);
+        }
+        for hint in &failure.hints {
+            context.ui.hint(hint);
+        }
+        Ok(())
     }
 }
