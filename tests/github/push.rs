@@ -266,6 +266,24 @@ fn only_pushes_what_is_named() {
     assert_eq!(fake.state(), expected);
     pushed(&world, &fake);
     assert_eq!(fake.state(), held("correct horse battery"));
+    fake.log();
+    run(&world, &fake, &["push", "--only", "OTHER"]).gives(
+        2,
+        "",
+        "error: no target has the variable OTHER\n",
+    );
+    assert_eq!(fake.log(), [""; 0]);
+}
+
+#[test]
+#[ignore = "needs PyNaCl and openssl; run tests/run"]
+fn a_wait_that_github_asks_for_is_told() {
+    let fake = Fake::start();
+    let world = project(&fake);
+    fake.faults(&json!({"4": "secondary"}));
+    let (code, text) = said(&run(&world, &fake, &["push", "--yes"]).done(), &fake);
+    assert!(code == 0 && text.contains("\nGitHub asks to wait 7 s\nok: "), "{text}");
+    assert_eq!(fake.state(), held("correct horse battery"));
 }
 
 #[test]

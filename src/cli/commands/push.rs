@@ -53,6 +53,9 @@ pub(crate) fn run(args: &PushArgs, context: &mut Context) -> Result<(), Failure>
     let store = settled(store?)?;
     let options = Options { prune: args.prune, overwrite_drift: args.overwrite_drift };
     let targets = context.github_targets(&schema, store.document(), &names)?;
+    if let Some(name) = only.iter().find(|name| !targets.has(name)) {
+        return Err(Failure::usage(format_args!("no target has the variable {name}")));
+    }
     let mut github = targets.look(options, &Only::new(&only), context)?;
     for line in github.lines() {
         context.ui.say(&line);

@@ -81,13 +81,9 @@ impl<'t> GithubPhase<'t> {
     /// Carries it out, as far as it could be planned, and says what was done. To be called with nothing to change too:
     /// the store may have to hear what became of an earlier push.
     pub(in crate::cli) fn push(&mut self, store: &Unlocked, context: &mut Context) -> Result<(), Failure> {
-        self.outcomes = self.targets.push(&self.looks, store, context)?;
+        let (outcomes, recorded) = self.targets.push(&self.looks, store, context)?;
+        self.outcomes = outcomes;
         let mut failure = Failure::many([]);
-        let has_done = self.outcomes.iter().any(|outcome| !outcome.done.is_empty());
-        if has_done && matches!(checkout(&context.disk, &context.settings.root), Checkout::Branch(_)) {
-            let name = context.settings.store.display().to_string();
-            failure.hints.push(format!("commit {name}: it remembers what was pushed"));
-        }
         for outcome in &self.outcomes {
             if !outcome.done.is_empty() {
                 let done = count(outcome.done.len(), "change");
@@ -101,12 +97,19 @@ impl<'t> GithubPhase<'t> {
             let hints: Vec<String> = hints.collect();
             failure.hints.extend(hints);
         }
-        if !failure.messages.is_empty() {
-            return Err(failure);
+        match recorded {
+            Err(unrecorded) => failure = failure.and(unrecorded),
+            Ok(()) => self.ask_for_a_commit(context),
         }
-        for hint in &failure.hints {
-            context.ui.hint(hint);
+        if failure.messages.is_empty() { Ok(()) } else { Err(failure) }
+    }
+
+    /// Where the store lies in git, others see the record by a commit only.
+    fn ask_for_a_commit(&self, context: &mut Context) {
+        let has_done = self.outcomes.iter().any(|outcome| !outcome.done.is_empty());
+        if has_done && matches!(checkout(&context.disk, &context.settings.root), Checkout::Branch(_)) {
+            let name = context.settings.store.display().to_string();
+            context.ui.hint(&format!("commit {name}: it remembers what was pushed"));
         }
-        Ok(())
     }
 }

@@ -10,7 +10,7 @@ use crate::cli::failure::Failure;
 use crate::cli::report::{commit, count};
 use crate::cli::ui::Ui;
 use crate::http::{Client, Pause, TimerPause};
-use crate::name::TargetName;
+use crate::name::{TargetName, VariableName};
 use crate::push::github::{Access, Desired, Hub, Only, Outcome, Outside, REQUEST_TIME, accesses};
 use crate::schema::Schema;
 use crate::secret::{FingerprintKey, SecretText, SecretValue};
@@ -30,6 +30,8 @@ pub(in crate::cli) struct GithubTargets {
     accesses: Vec<Access>,
     key: FingerprintKey,
     generation: u64,
+    /// How many earlier values of a secret the store keeps.
+    keep: usize,
 }
 
 /// Waits, and says so where it takes long.
@@ -79,8 +81,9 @@ impl Context {
             };
             self.explain(&format!("{}: {source}", targets.join(", ")));
         }
-        let (key, generation) = (document.fingerprint_key(), document.generation());
-        Ok(GithubTargets { desired, accesses, key, generation })
+        let (key, generation, keep) =
+            (document.fingerprint_key(), document.generation(), schema.history.keep);
+        Ok(GithubTargets { desired, accesses, key, generation, keep })
     }
 
     /// Does something with GitHub over new connections.
@@ -131,21 +134,33 @@ impl GithubTargets {
         Ok(GithubPhase::new(self, looks.collect()))
     }
 
-    /// Carries out what was planned. The store knows of it before the first write and after the last.
+    /// Whether a name is that of a secret or variable of any target, in the schema or by an earlier push.
+    pub(in crate::cli) fn has(&self, name: &VariableName) -> bool {
+        let upper = name.to_uppercase();
+        self.desired.iter().any(|one| {
+            let wanted = one.secrets.variables.iter().chain(&one.variables.variables);
+            let pushed = one.pushes.secrets.keys().chain(one.pushes.variables.keys());
+            wanted.map(|variable| variable.name.to_uppercase()).any(|other| other == upper)
+                || pushed.into_iter().any(|other| *other == upper)
+        })
+    }
+
+    /// Carries out what was planned: what came of it, and whether the store could be told. The store knows of a push
+    /// before its first write and after its last.
     pub(super) fn push(
         &self,
         looks: &[Look<'_>],
         store: &Unlocked,
         context: &mut Context,
-    ) -> Result<Vec<Outcome>, Failure> {
+    ) -> Result<(Vec<Outcome>, Result<(), Failure>), Failure> {
         let planned = looks.iter().enumerate();
         let planned = planned.filter_map(|(place, look)| Some((place, look.plan.as_ref().ok()?)));
         let plans: Vec<_> = planned.filter(|(_, plan)| plan.has_changes() || plan.has_news()).collect();
         if plans.is_empty() {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), Ok(())));
         }
         let begun = plans.iter().map(|(_, plan)| (&plan.target, plan.before.clone(), plan.begun()));
-        record(begun, store, context).map_err(|failure| failure.hint("nothing was pushed to GitHub"))?;
+        self.record(begun, store, context).map_err(|failure| failure.hint("nothing was pushed to GitHub"))?;
         let outcomes = context.with_hub(self, async |hub| hub.apply(&plans).await)?;
         let author = context.author();
         let last = LastPush { generation: self.generation, at: author.now, by: author.name };
@@ -153,23 +168,24 @@ impl GithubTargets {
             let (before, after) = outcome.pushes(&last);
             (&outcome.target, before, after)
         });
-        record(ended, store, context).map_err(|failure| {
-            failure.hint("GitHub has what was pushed, and the store does not know: push again, which says it all once more")
-        })?;
-        Ok(outcomes)
+        let recorded = self.record(ended, store, context).map_err(|failure| {
+            failure.hint("the store does not say what arrived: push again, which sends it once more")
+        });
+        Ok((outcomes, recorded))
     }
-}
 
-/// Writes down what was pushed: for each target what was known, and what is.
-fn record<'t>(
-    pushes: impl Iterator<Item = (&'t TargetName, Pushes, Pushes)>,
-    store: &Unlocked,
-    context: &mut Context,
-) -> Result<(), Failure> {
-    let mut edit = store.edit(Origin::Edit, context.history_kept());
-    for (target, before, after) in pushes {
-        edit.record_push(target.clone(), before, after);
+    /// Writes down what was pushed: for each target what was known, and what is.
+    fn record<'p>(
+        &self,
+        pushes: impl Iterator<Item = (&'p TargetName, Pushes, Pushes)>,
+        store: &Unlocked,
+        context: &mut Context,
+    ) -> Result<(), Failure> {
+        let mut edit = store.edit(Origin::Edit, self.keep);
+        for (target, before, after) in pushes {
+            edit.record_push(target.clone(), before, after);
+        }
+        commit(edit, context)?;
+        Ok(())
     }
-    commit(edit, context)?;
-    Ok(())
 }
