@@ -63,6 +63,8 @@ pub enum Variable {
     GithubApi,
     /// The API of the host that the Actions job runs for.
     GithubApiUrl,
+    /// The socket of the SSH agent.
+    SshAuthSock,
 }
 
 impl Variable {
@@ -97,6 +99,7 @@ impl Variable {
             Self::GithubEnterpriseToken => "GITHUB_ENTERPRISE_TOKEN",
             Self::GithubApi => "LUCA_SECRETS_GITHUB_API",
             Self::GithubApiUrl => "GITHUB_API_URL",
+            Self::SshAuthSock => "SSH_AUTH_SOCK",
         }
     }
 
