@@ -95,15 +95,15 @@ fn names(args: &PushArgs, schema: &Schema) -> Result<Vec<TargetName>, Failure> {
         return Ok(schema.github.keys().cloned().collect());
     }
     let known: Vec<String> = schema.github.keys().map(|name| format!("github.{name}")).collect();
+    // What was typed is not repeated: it may be a value in the wrong place.
     let named = |typed: &String| {
-        let name = TargetName::parse(typed.strip_prefix("github.").unwrap_or_default())?;
-        if typed.starts_with("github.") && schema.github.contains_key(&name) {
-            return Ok(name);
-        }
-        let failure = Failure::usage(format_args!("the schema has no target github.{name}"));
-        Err(match nearest(typed, known.iter().map(String::as_str)) {
-            Some(other) => failure.hint(format_args!("did you mean {other}?")),
-            None => failure.hint(format_args!("there are: {}", known.join(", "))),
+        let found = schema.github.keys().find(|name| typed.strip_prefix("github.") == Some(name.as_str()));
+        found.cloned().ok_or_else(|| {
+            let failure = Failure::usage("the schema has no such target");
+            match nearest(typed, known.iter().map(String::as_str)) {
+                Some(other) => failure.hint(format_args!("did you mean {other}?")),
+                None => failure.hint(format_args!("there are: {}", known.join(", "))),
+            }
         })
     };
     args.targets.iter().map(named).collect()

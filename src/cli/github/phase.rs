@@ -10,7 +10,9 @@ use crate::store::{Checkout, Unlocked};
 use super::look::{Look, TargetReport};
 use super::targets::GithubTargets;
 
-/// What was found at all targets, and what came of them.
+/// What was found at all targets, and what came of them. A push looks at GitHub first, so that all is shown before
+/// anything is asked, and carries this phase out last: it cannot be undone as a file can. Both start work of their own,
+/// so neither may be called from within other asynchronous work.
 pub(in crate::cli) struct GithubPhase<'t> {
     targets: &'t GithubTargets,
     /// The targets in the order in which they were named.
