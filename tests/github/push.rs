@@ -1,5 +1,6 @@
 //! `push github.NAME` from the command line: what it says, what GitHub holds and what the store remembers afterwards.
 
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -413,22 +414,86 @@ fn killed_at(world: &World, fake: &Fake, requests: usize) {
     child.wait().unwrap();
 }
 
+/// Holds the next push to finishing what a killed one has begun.
+#[track_caller]
+fn finished(world: &World, fake: &Fake, what: &str) {
+    let (code, text) = said(&run(world, fake, &["push", "--yes"]).done(), fake);
+    assert!(code == 0 && !text.contains("drifted"), "{what}: {text}");
+    assert_eq!(fake.state(), held("correct horse battery"), "{what}");
+    let dates = dates(world);
+    assert!(
+        dates.len() == 3 && dates.iter().all(|line| line.contains(" 2026-11-23T12:00:")),
+        "{what}: {dates:?}"
+    );
+    let (_, text) = said(&run(world, fake, &["push"]).done(), fake);
+    assert!(text.ends_with("ok: there is nothing to push\n"), "{what}: {text}");
+}
+
 #[test]
 #[ignore = "needs PyNaCl and openssl; run tests/run"]
-fn a_push_that_is_killed_is_finished_by_the_next() {
+fn a_push_that_is_killed_at_any_request_is_finished_by_the_next() {
     let fake = Fake::start();
-    let world = project(&fake);
-    // The first write hangs until its client is gone, and arrives.
-    fake.faults(&json!({"4": "slow", "5": "slow", "6": "slow"}));
-    killed_at(&world, &fake, 4);
-    assert_eq!(dates(&world), ["DB_PASSWORD -", "DB_URL -", "DB_PORT -"]);
-    std::thread::sleep(Duration::from_millis(1600));
-    fake.faults(&json!({}));
-    let (code, text) = said(&run(&world, &fake, &["push", "--yes"]).done(), &fake);
-    assert!(code == 0 && text.contains("  an earlier push was cut off\n"), "{text}");
-    assert!(!text.contains("drifted"), "{text}");
-    assert_eq!(fake.state(), held("correct horse battery"));
-    assert!(dates(&world).iter().all(|line| line.contains(" 2026-11-23T12:00:")), "{:?}", dates(&world));
+    // Two lists, the key, three writes, two lists.
+    for at in 1..=8 {
+        fake.reset();
+        let world = project(&fake);
+        // The request arrives, and its answer hangs until the client is gone.
+        fake.faults(&json!({at.to_string(): "slow"}));
+        killed_at(&world, &fake, at);
+        fake.faults(&json!({}));
+        let undated = ["DB_PASSWORD -", "DB_URL -", "DB_PORT -"];
+        let expected = if at < 3 { &undated[..0] } else { &undated[..] };
+        assert_eq!(dates(&world), expected, "{at}");
+        let (code, text) = said(&run(&world, &fake, &["push", "--dry-run"]).done(), &fake);
+        let is_told = text.contains("  an earlier push was cut off\n");
+        assert_eq!((code, is_told), (0, at >= 3), "{at}: {text}");
+        finished(&world, &fake, &at.to_string());
+    }
+}
+
+/// The process that is killed. As a test of its own it does nothing.
+#[test]
+fn child() {
+    let Some(root) = std::env::var_os("LUCA_TEST_PUSH_ROOT") else { return };
+    let world = World::at(Path::new(&root));
+    let at = std::env::var("LUCA_TEST_AT").unwrap().parse().unwrap();
+    let run = world.run(&["push", "-q", "--yes"]).gate(Arc::new(Nth::new(at, killed)));
+    let run = run.env("SSL_CERT_FILE", std::env::var_os("SSL_CERT_FILE").unwrap());
+    run.env("GH_ENTERPRISE_TOKEN", "made-up").success();
+}
+
+/// Ends this process as an out-of-memory killer or a power cut would.
+fn killed() -> std::io::Result<()> {
+    rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL).unwrap();
+    unreachable!()
+}
+
+#[test]
+#[ignore = "needs PyNaCl and openssl; run tests/run"]
+fn a_push_that_is_killed_at_any_write_to_the_disk_is_finished_by_the_next() {
+    use std::os::unix::process::ExitStatusExt;
+    let fake = Fake::start();
+    for at in 1.. {
+        fake.reset();
+        let world = project(&fake);
+        let done = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "github::push::child", "--nocapture"])
+            .env("LUCA_TEST_PUSH_ROOT", world.root())
+            .env("LUCA_TEST_AT", at.to_string())
+            .env("SSL_CERT_FILE", &fake.certificate)
+            .output()
+            .unwrap();
+        let is_killed = done.status.signal() == Some(9);
+        assert!(is_killed || done.status.success(), "{at}: {}", String::from_utf8_lossy(&done.stdout));
+        // GitHub has heard of nothing that the store does not know of.
+        let record = record(&world);
+        assert!(fake.state() == json!({}) || record.contains_key("secrets"), "{at}: {record:?}");
+        finished(&world, &fake, &at.to_string());
+        if !is_killed {
+            assert!(at > 10, "{at} effects");
+            break;
+        }
+    }
 }
 
 #[test]
