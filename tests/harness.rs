@@ -195,6 +195,7 @@ impl World {
             gate: Arc::new(OpenGate),
             stdout_is_terminal: false,
             subfolder: None,
+            now: NOW,
         }
     }
 
@@ -223,6 +224,7 @@ pub struct Run<'w> {
     gate: Arc<dyn Gate>,
     stdout_is_terminal: bool,
     subfolder: Option<String>,
+    now: &'static str,
 }
 
 impl Run<'_> {
@@ -256,6 +258,12 @@ impl Run<'_> {
         self
     }
 
+    /// Lets it be another time than [`NOW`].
+    pub fn at(mut self, now: &'static str) -> Self {
+        self.now = now;
+        self
+    }
+
     /// Runs in a folder below the project's.
     pub fn within(mut self, subfolder: &str) -> Self {
         self.subfolder = Some(subfolder.to_owned());
@@ -277,7 +285,7 @@ impl Run<'_> {
         let system = System {
             folder: self.subfolder.map_or(folder.clone(), |subfolder| folder.join(subfolder)),
             env: Environment::new(env),
-            clock: Box::new(FixedClock(NOW.parse().unwrap())),
+            clock: Box::new(FixedClock(self.now.parse().unwrap())),
             random: Box::new(OsRandom),
             disk: Disk::new(self.gate),
             terminal,

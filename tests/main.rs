@@ -27,6 +27,7 @@ mod history;
 mod servers;
 mod sealed;
 mod install;
+mod push;
 mod edit;
 mod identities;
 mod interop;

@@ -142,9 +142,20 @@ fn its_install_command_installs() {
 #[test]
 fn its_schema_is_a_schema() {
     let world = World::empty();
-    world.write("schemas/readme.toml", &blocks("toml")[0]);
+    world.write("schemas/readme.toml", blocks("toml").join("\n"));
     shell(&world, "luca-secrets init; luca-secrets generate --missing");
     assert_eq!(shell(&world, "luca-secrets check"), "ok: 1 secret, nothing missing, nothing wrong\n");
+}
+
+#[test]
+fn its_workflow_runs_commands_that_exist() {
+    let workflow = blocks("yaml").concat();
+    let commands: Vec<&str> =
+        workflow.lines().filter_map(|line| line.split_once("run: ")).map(|(_, run)| run).collect();
+    assert!(!commands.is_empty());
+    for command in commands {
+        luca_secrets::cli::command_line().try_get_matches_from(command.split(' ')).unwrap();
+    }
 }
 
 #[test]

@@ -44,6 +44,10 @@ fn names(world: &World) -> String {
     list.lines().map(|line| line.split("  ").next().unwrap()).collect::<Vec<_>>().join(" ")
 }
 
+fn name(text: &str) -> SecretName {
+    SecretName::parse(text).unwrap()
+}
+
 fn author() -> Author {
     Author { now: NOW.parse().unwrap(), name: "tester@host".to_owned() }
 }
@@ -378,6 +382,70 @@ fn a_value_that_a_former_reader_knew_stays_exposed_when_it_comes_back() {
     assert!(is_exposed());
     world.run(&["set", "-q", "database.password"]).stdin("that nobody has seen").success();
     assert!(!is_exposed());
+}
+
+#[test]
+fn what_they_knew_outlives_the_mark() {
+    let world = World::filled();
+    world.run(&["recipients", "add", "-q", "--yes", ANNA, "--name", "anna"]).success();
+    let set = |value: &str, at| world.run(&["set", "-q", "database.password"]).stdin(value).at(at).success();
+    let marks = || {
+        let store = unlocked(&world);
+        let document = store.document();
+        (document.is_exposed(&name("database.password")), document.exposures().count())
+    };
+    world.run(&["recipients", "remove", "-q", "--yes", "anna"]).at("2026-11-24T12:00:00Z").success();
+    set("that nobody has seen", "2026-11-25T12:00:00Z");
+    assert_eq!(marks(), (false, 0));
+    world.run(&["check"]).success();
+    assert!(!world.run(&["list"]).success().stdout.contains("exposed"));
+    let waive = ["recipients", "waive", "database.password", "--because", "no matter"];
+    world.run(&waive).done();
+    assert_eq!(world.run(&waive).done().code, 1);
+    world.run(&["rollback", "-q", "database.password"]).at("2026-11-26T12:00:00Z").success();
+    world.run(&["get", "database.password"]).gives(0, "correct horse battery", "");
+    assert_eq!(marks(), (true, 1));
+    assert_eq!(world.run(&["check"]).done().code, 3);
+    // What they never knew does not bring it back, new or not.
+    set("that nobody has seen", "2026-11-27T12:00:00Z");
+    assert_eq!(marks(), (false, 0));
+    set("nor this", "2026-11-28T12:00:00Z");
+    set("that nobody has seen", "2026-11-29T12:00:00Z");
+    assert_eq!(marks(), (false, 0));
+    world.run(&["rm", "-q", "--yes", "database.password"]).at("2026-11-29T13:00:00Z").success();
+    set("correct horse battery", "2026-11-30T12:00:00Z");
+    assert_eq!(marks(), (true, 1));
+    // A waiver was for what they know.
+    world.run(&waive).success();
+    set("nor this", "2026-12-01T12:00:00Z");
+    assert_eq!(marks(), (false, 0));
+    set("correct horse battery", "2026-12-02T12:00:00Z");
+    assert_eq!(marks(), (false, 1));
+}
+
+#[test]
+fn an_ended_mark_goes_with_the_value_that_it_is_about() {
+    let ended = |world: &World| crate::faults::unseal(&world.store_bytes()).contains("ended = ");
+    let world = World::filled();
+    world.run(&["recipients", "add", "-q", "--yes", ANNA, "--name", "anna"]).success();
+    world.run(&["recipients", "remove", "-q", "--yes", "anna"]).at("2026-11-24T12:00:00Z").success();
+    let sealed = world.store_bytes();
+    let set = |value: &str| {
+        let run = world.run(&["set", "-q", "database.password"]).stdin(value).at("2026-11-25T12:00:00Z");
+        run.success();
+    };
+    set("that nobody has seen");
+    assert!(ended(&world));
+    world.run(&["history", "-q", "--yes", "--forget", "database.password"]).success();
+    assert!(!ended(&world));
+    world.write("secrets.enc", sealed);
+    world.forget_stores();
+    for number in 0..10 {
+        set(&format!("that nobody has seen {number}"));
+        assert!(ended(&world), "{number}");
+    }
+    set("the eleventh");
+    assert!(!ended(&world));
 }
 
 #[test]

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use super::commands::{
-    check, compare, completions, edit, export, generate, get, git, history, identity, import, init, list,
-    manual, merge, push, recipients, rekey, remove, render, rollback, run, set, unseal,
+    check, compare, completions, diff, edit, export, generate, get, git, history, identity, import, init,
+    list, manual, merge, push, recipients, rekey, remove, render, rollback, run, set, status, unseal,
 };
 
 /// Keeps a project's secrets in one encrypted file, and renders from it the files that programs read.
@@ -98,6 +98,7 @@ pub(super) enum Command {
     Check(check::CheckArgs),
     Compare(compare::CompareArgs),
     Completions(completions::CompletionsArgs),
+    Diff(diff::DiffArgs),
     Edit(edit::EditArgs),
     Export(export::ExportArgs),
     Generate(generate::GenerateArgs),
@@ -118,6 +119,7 @@ pub(super) enum Command {
     Rm(remove::RemoveArgs),
     Run(run::RunArgs),
     Set(set::SetArgs),
+    Status(status::StatusArgs),
     Unseal(unseal::UnsealArgs),
 }
 

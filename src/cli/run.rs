@@ -8,8 +8,9 @@ use crate::sys::{NoTerminal, SharedTerminal, System, Variable};
 
 use super::args::{Arguments, Command, parse};
 use super::commands::{
-    check, compare, completions, edit, export, generate, get, git, history, identity, import, init, list,
-    manual, merge, push, recipients, rekey, remove, render, rollback, run as run_command, set, unseal,
+    check, compare, completions, diff, edit, export, generate, get, git, history, identity, import, init,
+    list, manual, merge, push, recipients, rekey, remove, render, rollback, run as run_command, set, status,
+    unseal,
 };
 use super::context::Context;
 use super::failure::Failure;
@@ -87,6 +88,7 @@ fn dispatch(command: Command, context: &mut Context) -> Result<(), Failure> {
         Command::Check(args) => check::run(&args, context),
         Command::Compare(args) => compare::run(&args, context),
         Command::Completions(args) => completions::run(&args, context),
+        Command::Diff(args) => diff::run(&args, context),
         Command::Edit(args) => edit::run(&args, context),
         Command::Export(args) => export::run(&args, context),
         Command::Generate(args) => generate::run(&args, context),
@@ -107,6 +109,7 @@ fn dispatch(command: Command, context: &mut Context) -> Result<(), Failure> {
         Command::Rm(args) => remove::run(&args, context),
         Command::Run(args) => run_command::run(&args, context),
         Command::Set(args) => set::run(&args, context),
+        Command::Status(args) => status::run(&args, context),
         Command::Unseal(args) => unseal::run(&args, context),
     }
 }

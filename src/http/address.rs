@@ -72,6 +72,13 @@ impl Address {
         self.0.authority().map_or("", |authority| authority.as_str())
     }
 
+    /// Where to connect to: the host without brackets, and the port.
+    pub fn endpoint(&self) -> (&str, u16) {
+        let host = self.0.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+        let usual = if self.0.scheme_str() == Some("http") { 80 } else { 443 };
+        (host, self.0.port_u16().unwrap_or(usual))
+    }
+
     /// Whether both lead to the same scheme, host and port.
     pub(super) fn same_origin(&self, other: &Self) -> bool {
         let port =

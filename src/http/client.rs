@@ -9,6 +9,7 @@ use hyper::{Method, StatusCode};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::secret::SecretValue;
 use crate::sys::Environment;
@@ -17,6 +18,7 @@ use super::address::Address;
 use super::dial::Dialer;
 use super::error::HttpError;
 use super::message::{Request, Response};
+use super::over::Over;
 use super::roots::tls_config;
 
 /// How often a request is sent on within one host.
@@ -28,6 +30,7 @@ const IDLE: Duration = Duration::from_secs(30);
 /// Sends requests, over connections that are kept and used again. Needs a tokio runtime with I/O and time.
 pub struct Client {
     inner: legacy::Client<HttpsConnector<Dialer>, Full<Bytes>>,
+    tls: rustls::ClientConfig,
     time_out: Duration,
 }
 
@@ -36,8 +39,9 @@ impl Client {
     /// goes through `HTTPS_PROXY` where `NO_PROXY` does not say otherwise. A whole request and its answer, redirects
     /// apart, may take as long as `time_out`.
     pub fn new(env: &Environment, time_out: Duration) -> Result<Self, HttpError> {
+        let tls = tls_config(env)?;
         let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls_config(env)?)
+            .with_tls_config(tls.clone())
             .https_or_http()
             .enable_http1()
             .wrap_connector(Dialer::new(env));
@@ -45,7 +49,7 @@ impl Client {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
             .build(connector);
-        Ok(Self { inner, time_out })
+        Ok(Self { inner, tls, time_out })
     }
 
     /// Sends a request once, and on to where the same host sends it. An answer of any status is an answer.
@@ -58,6 +62,31 @@ impl Client {
         }
         let host = address.host().to_owned();
         Err(HttpError::Redirected(host.clone(), host))
+    }
+
+    /// Sends a request over a stream that is open already, with TLS where the address says so. It goes nowhere else.
+    pub async fn send_over<S>(&self, stream: S, request: &Request<'_>) -> Result<Response, HttpError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(self.tls.clone())
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(Over::new(stream));
+        let client: legacy::Client<_, Full<Bytes>> =
+            legacy::Client::builder(TokioExecutor::new()).build(connector);
+        let host = request.address.host();
+        if request.token.is_some() && !request.address.is_private() {
+            return Err(HttpError::NotPrivate(host.to_owned()));
+        }
+        let message = build(&request.address, request)?;
+        let answer = async {
+            let response = client.request(message).await.map_err(|error| HttpError::of(&error, host))?;
+            read(response, request.limit, host).await
+        };
+        let in_time = tokio::time::timeout(self.time_out, answer).await;
+        in_time.unwrap_or_else(|_| Err(HttpError::TimedOut(host.to_owned())))
     }
 
     async fn send_to(&self, address: &Address, request: &Request<'_>) -> Result<Response, HttpError> {

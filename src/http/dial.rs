@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -101,6 +102,12 @@ impl Service<Uri> for Dialer {
         let connecting = tunnel.call(to);
         Box::pin(async { connecting.await.map_err(|_| ProxyError::Refused.into()) })
     }
+}
+
+/// Whether somebody takes connections there, from this machine and past every proxy.
+pub async fn connect(host: &str, port: u16, limit: Duration) -> io::Result<()> {
+    let late = |_| io::Error::from(io::ErrorKind::TimedOut);
+    tokio::time::timeout(limit, TcpStream::connect((host, port))).await.map_err(late)?.map(drop)
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ pub struct Request<'a> {
     /// Where it goes.
     pub address: Address,
     /// Headers beside those that the client sets itself.
-    pub headers: Vec<(&'static str, &'a str)>,
+    pub headers: Vec<(&'a str, &'a str)>,
     /// Sent as `Authorization: Bearer`, and only where nobody can read along.
     pub token: Option<&'a SecretValue>,
     /// The body; JSON unless a header says otherwise.
@@ -50,7 +50,7 @@ impl<'a> Request<'a> {
 
     /// The same with a header.
     #[must_use]
-    pub fn header(mut self, name: &'static str, value: &'a str) -> Self {
+    pub fn header(mut self, name: &'a str, value: &'a str) -> Self {
         self.headers.push((name, value));
         self
     }

@@ -7,12 +7,14 @@ mod client;
 mod dial;
 mod error;
 mod message;
+mod over;
 mod pause;
 mod roots;
 
 pub use address::{Address, AddressError, encode_part};
 pub use blocking::send_and_wait;
 pub use client::Client;
+pub use dial::connect;
 pub use error::HttpError;
 pub use hyper::Method;
 pub use message::{Request, Response};

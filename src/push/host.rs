@@ -69,6 +69,7 @@ impl From<Broken> for HostError {
 }
 
 /// What it takes to talk with one server.
+#[derive(Clone)]
 pub struct Contact {
     /// Its name in the schema.
     pub server: TargetName,
@@ -86,11 +87,11 @@ pub struct Contact {
 
 /// A server that is being talked with. Dropped, its connection ends, and what is not committed is put back over there.
 pub struct Host {
+    contact: Contact,
     connection: Connection,
     /// Gone once the conversation is over.
     process: Option<Process>,
     conversation: Conversation,
-    timeout: Duration,
 }
 
 impl Host {
@@ -99,7 +100,12 @@ impl Host {
         let connection = Connection::open(&contact.destination).await?;
         let process = connection.start(&contact.session.command(contact.sudo)).await?;
         let conversation = Conversation::new(&contact.session);
-        Ok(Self { connection, process: Some(process), conversation, timeout: contact.timeout })
+        Ok(Self { contact: contact.clone(), connection, process: Some(process), conversation })
+    }
+
+    /// What it took to talk with it.
+    pub const fn contact(&self) -> &Contact {
+        &self.contact
     }
 
     /// The connection, for tunnels.
@@ -112,12 +118,12 @@ impl Host {
         let mut bytes: Zeroizing<Vec<u8>> = self.conversation.ask(request);
         let text = SecretText::from_utf8(std::mem::take(&mut *bytes)).map_err(|_| Broken::NotAReply)?;
         let Some(process) = &mut self.process else { return Err(Broken::Cut.into()) };
-        Ok(process.send(&text, self.timeout).await?)
+        Ok(process.send(&text, self.contact.timeout).await?)
     }
 
     /// The next reply, within the usual time.
     pub async fn hear(&mut self) -> Result<Reply, HostError> {
-        self.hear_within(self.timeout).await
+        self.hear_within(self.contact.timeout).await
     }
 
     /// The next reply, within a time of its own. A refusal is an error.
@@ -171,10 +177,18 @@ impl Host {
         self.connection.close().await;
     }
 
+    /// Lets go of a conversation that was lost, without a word.
+    pub async fn abandon(mut self) {
+        if let Some(process) = self.process.take() {
+            process.stop().await;
+        }
+        self.connection.close().await;
+    }
+
     /// Why no more lines come.
     async fn ended(&mut self) -> HostError {
         let Some(process) = self.process.take() else { return Broken::Cut.into() };
-        match process.wait(self.timeout).await {
+        match process.wait(self.contact.timeout).await {
             Ok(output) => {
                 let said = String::from_utf8_lossy(&output.stderr);
                 self.conversation.closed(&said).unwrap_or(Broken::Cut).into()

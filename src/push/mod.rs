@@ -3,9 +3,19 @@
 
 mod reach;
 mod host;
+mod health;
+mod step;
+mod transaction;
+mod recover;
+mod provenance;
 mod plan;
 pub mod github;
 
+pub use health::Unhealthy;
 pub use host::{Contact, Host, HostError, observe};
-pub use plan::{Action, Difference, FilePlan, Objection, Provenance, ServerPlan};
+pub use plan::{Action, Difference, FilePlan, Objection, PlanError, ServerPlan, plan};
+pub use provenance::Provenance;
 pub use reach::{Surroundings, Unreachable, destination, host_keys};
+pub use recover::{End, Recovered, recover, way_out};
+pub use step::{HostOutcome, Problem, Standing, Step};
+pub use transaction::{Change, Member, Setting, new_transaction, transact};

@@ -134,7 +134,7 @@ fn unusable(name: &str, error: &KeyError) -> Unreachable {
     let failure = Unreachable::new(format!("{name}: {error}"));
     match error {
         KeyError::Encrypted => failure.hint(
-            "it has a passphrase: run this where somebody can be asked, or name the secret with it in the schema: \
+            "run this where somebody can be asked, or name the secret with it in the schema: \
              key = { secret = \"…\", passphrase = \"…\" }",
         ),
         _ => failure,

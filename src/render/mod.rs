@@ -13,6 +13,7 @@ mod file;
 mod gh;
 mod github_env;
 mod grammar;
+mod header;
 mod model;
 mod node;
 mod node_dotenv;
@@ -26,4 +27,5 @@ mod systemd;
 
 pub use cause::{Cause, Unrenderable};
 pub use file::{Assignment, parse, render};
+pub use header::{header, render_bundle, rendered_generation, without_header};
 pub use model::ParseProblem;

@@ -227,7 +227,7 @@ impl Edit<'_> {
         };
         let region = self.region(theirs, &ours)?;
         let recipients = self.upkeep.readers(path, &self.store.document, theirs)?;
-        let exposures = self.upkeep.exposures(theirs, &ours, &listed(theirs, &ours));
+        let exposures = self.upkeep.exposures(theirs, &ours, &listed(theirs, &ours), author.now);
         let mut committed = Committed {
             generation: theirs.generation(),
             changes: listed(theirs, &ours),
@@ -309,7 +309,12 @@ impl Edit<'_> {
         let replaced = self.replaced(theirs, committed, author.now);
         let history = theirs.next_history(&replaced, &self.forgotten, self.keep);
         let pushes = pushes::spell(&self.next_pushes(theirs));
-        let exposures = exposed::spell(around.exposures);
+        let mut exposures = around.exposures.clone();
+        for name in replaced.keys().chain(&self.forgotten) {
+            let new = replaced.get(name).map_or(&[][..], Vec::as_slice);
+            exposed::tidy(&mut exposures, name, &theirs.grown(name, new, &self.forgotten, self.keep));
+        }
+        let exposures = exposed::spell(&exposures);
         let own = [&conflicts, &history, &exposures, &pushes].map(SecretText::expose);
         let tables = theirs.foreign().chain(own.into_iter().filter(|table| !table.is_empty()));
         let header = Header {

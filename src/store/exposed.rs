@@ -4,18 +4,21 @@
 //! [exposed]
 //! "database.password" = { since = 2026-11-23T12:00:00Z, to = "anna (age1…)", reason = "committed" }
 //! "sentry.dsn" = { since = …, to = …, reason = …, waived = 2026-11-24T09:00:00Z, by = "ben@host", because = "…" }
+//! "mail.password" = { since = …, to = …, reason = …, ended = 2026-11-25T09:00:00Z }
 //! ```
-//! A line ends with the next value of the secret. Taking the secret out of the store does not end it: whoever knows the
-//! value still does.
+//! A mark ends with a value that nobody of them knows. The line stays, as an ended one, while the secret's history holds
+//! a value that they do know: should that come back, so does the mark. Taking the secret out of the store ends nothing:
+//! whoever knows the value still does.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
 use crate::name::SecretName;
-use crate::secret::SecretText;
+use crate::secret::{SecretText, SecretValue};
 
 use super::document::Document;
+use super::history::Earlier;
 use super::outline::{DocumentError, DocumentProblem, Outline, error_at};
 use super::parts::{Recipient, lines_of, section};
 use super::toml_text::push_toml_string;
@@ -31,6 +34,8 @@ pub struct Exposure {
     pub reason: String,
     /// Why it may stay as it is, if somebody decided so.
     pub waived: Option<Waiver>,
+    /// When the secret got a value that they do not know.
+    pub(super) ended: Option<Timestamp>,
 }
 
 /// The decision that an exposed value may stay.
@@ -53,26 +58,63 @@ impl Exposure {
 
     /// What a merge brings from a branch on which the reader was one still.
     pub(super) fn merged(reader: &Recipient, since: Timestamp) -> Self {
-        Self { since, to: reader.who(), reason: Self::COMMITTED.to_owned(), waived: None }
+        Self { since, to: reader.who(), reason: Self::COMMITTED.to_owned(), waived: None, ended: None }
+    }
+
+    /// Whether the value of now is known, and nobody waived that.
+    fn is_open(&self) -> bool {
+        self.ended.is_none() && self.waived.is_none()
     }
 
     /// The same, known to those of another exposure too. A waiver was for the first ones only.
     fn and(self, other: Self) -> Self {
+        // Who could read until the later moment could read the history too, and what others knew with it.
+        let until = self.since.max(other.since);
+        match (self.ended, other.ended) {
+            (Some(_), None) => Self { since: until, ..other },
+            (None, Some(_)) => Self { since: until, ..self },
+            (Some(one), Some(another)) => {
+                let both = self.and_known(other);
+                Self { since: until, ended: Some(one.max(another)), ..both }
+            }
+            (None, None) => self.and_known(other),
+        }
+    }
+
+    fn and_known(self, other: Self) -> Self {
         match (&self.waived, &other.waived) {
             (Some(_), None) => other,
             (None, Some(_)) => self,
-            _ if self.to.contains(&other.to) => self,
-            _ if other.to.contains(&self.to) => other,
+            _ if self.is_to_all_of(&other) => self,
+            _ if other.is_to_all_of(&self) => other,
             _ => {
                 let (first, second) = if self.since <= other.since { (self, other) } else { (other, self) };
-                let to = format!("{}, {}", first.to, second.to);
+                let new = second.readers().filter(|one| !first.readers().any(|reader| reader == *one));
+                let to: Vec<&str> = first.readers().chain(new).collect();
+                let to = to.join(SEPARATOR);
                 let committed = [&first, &second].iter().any(|one| one.reason == Self::COMMITTED);
                 let reason = if committed { Self::COMMITTED.to_owned() } else { first.reason };
                 Self { to, reason, ..first }
             }
         }
     }
+
+    fn readers(&self) -> impl Iterator<Item = &str> {
+        self.to.split(SEPARATOR)
+    }
+
+    fn is_to_all_of(&self, other: &Self) -> bool {
+        other.readers().all(|one| self.readers().any(|reader| reader == one))
+    }
+
+    /// Whether a value of before was the secret's when they were readers.
+    fn covers(&self, earlier: &Earlier) -> bool {
+        earlier.since.is_none_or(|since| since <= self.since)
+    }
 }
+
+/// What stands between the readers in [`Exposure::to`].
+const SEPARATOR: &str = ", ";
 
 /// By name.
 pub(super) type Exposures = BTreeMap<SecretName, Exposure>;
@@ -80,17 +122,41 @@ pub(super) type Exposures = BTreeMap<SecretName, Exposure>;
 impl Document {
     /// The secrets to change at their source, since somebody knows their value who should not; waived ones apart.
     pub fn exposed(&self) -> impl Iterator<Item = (&SecretName, &Exposure)> {
-        self.exposures().filter(|(_, exposure)| exposure.waived.is_none())
+        self.exposures().filter(|(_, exposure)| exposure.is_open())
     }
 
-    /// The same with those that were waived.
+    /// The same with those that were waived. Ended ones are no longer among them.
     pub fn exposures(&self) -> impl Iterator<Item = (&SecretName, &Exposure)> {
-        self.exposures.iter()
+        self.exposures.iter().filter(|(_, exposure)| exposure.ended.is_none())
     }
 
     /// Whether a secret's value is known to somebody who should not know it, and nobody waived that.
     pub fn is_exposed(&self, name: &SecretName) -> bool {
-        self.exposures.get(name).is_some_and(|exposure| exposure.waived.is_none())
+        self.exposures.get(name).is_some_and(Exposure::is_open)
+    }
+
+    /// Whether a secret had the value at a time when those whom it is or was exposed to were readers.
+    pub(super) fn was_readable(&self, name: &SecretName, value: &SecretValue, exposure: &Exposure) -> bool {
+        self.history(name).iter().any(|earlier| earlier.value == *value && exposure.covers(earlier))
+    }
+}
+
+/// Ends or brings back the mark of a secret that gets a value, after whether those whom it is exposed to know it.
+pub(super) fn renew(exposure: &mut Exposure, is_known: bool, now: Timestamp) {
+    if is_known {
+        exposure.ended = None;
+    } else {
+        exposure.ended.get_or_insert(now);
+    }
+}
+
+/// Drops an ended mark once the history holds nothing that those whom it was exposed to know.
+pub(super) fn tidy(exposures: &mut Exposures, name: &SecretName, history: &[Earlier]) {
+    let is_over = |exposure: &Exposure| {
+        exposure.ended.is_some() && !history.iter().any(|earlier| exposure.covers(earlier))
+    };
+    if exposures.get(name).is_some_and(is_over) {
+        exposures.remove(name);
     }
 }
 
@@ -104,6 +170,7 @@ struct Written {
     waived: Option<toml::value::Datetime>,
     by: Option<String>,
     because: Option<String>,
+    ended: Option<toml::value::Datetime>,
 }
 
 impl Written {
@@ -114,7 +181,11 @@ impl Written {
             (None, None, None) => None,
             _ => return None,
         };
-        Some(Exposure { since: moment(&self.since)?, to: self.to, reason: self.reason, waived })
+        let ended = match &self.ended {
+            Some(at) => Some(moment(at)?),
+            None => None,
+        };
+        Some(Exposure { since: moment(&self.since)?, to: self.to, reason: self.reason, waived, ended })
     }
 }
 
@@ -154,6 +225,9 @@ pub(super) fn spell(exposures: &Exposures) -> SecretText {
             text.push_str(", because = ");
             push_toml_string(&mut text, &waiver.because);
         }
+        if let Some(ended) = exposure.ended {
+            text.push_str(&format!(", ended = {ended}"));
+        }
         text.push_str(" }\n");
     }
     text
@@ -170,9 +244,9 @@ pub(super) fn mark(exposures: &mut Exposures, name: SecretName, new: Exposure) {
 
 /// The names that are exposed in one and not in the other.
 pub(super) fn open_only_in(one: &Exposures, other: &Exposures) -> Vec<SecretName> {
-    let is_open = |exposure: &Exposure| exposure.waived.is_none();
-    let only =
-        one.iter().filter(|(name, exposure)| is_open(exposure) && !other.get(*name).is_some_and(is_open));
+    let only = one
+        .iter()
+        .filter(|(name, exposure)| exposure.is_open() && !other.get(*name).is_some_and(Exposure::is_open));
     only.map(|(name, _)| name.clone()).collect()
 }
 
@@ -207,12 +281,16 @@ mod tests {
 
     fn exposure(second: i64, to: &str) -> Exposure {
         let since = Timestamp::from_second(second).unwrap();
-        Exposure { since, to: to.to_owned(), reason: Exposure::STORED.to_owned(), waived: None }
+        Exposure { since, to: to.to_owned(), reason: Exposure::STORED.to_owned(), waived: None, ended: None }
     }
 
     fn waived(exposure: &Exposure) -> Exposure {
         let waiver = Waiver { at: exposure.since, by: "ben".to_owned(), because: "it's \"dead\"".to_owned() };
         Exposure { waived: Some(waiver), ..exposure.clone() }
+    }
+
+    fn ended(exposure: &Exposure, second: i64) -> Exposure {
+        Exposure { ended: Timestamp::from_second(second).ok(), ..exposure.clone() }
     }
 
     fn table(lines: &[(&str, &Exposure)]) -> Exposures {
@@ -222,7 +300,7 @@ mod tests {
     #[test]
     fn what_is_spelled_is_read_again() {
         let (anna, ben) = (exposure(1, "anna (age1…)"), exposure(2, "ben \\ \"x\" 'y'"));
-        let all = table(&[("a.b", &anna), ("c.d", &waived(&ben))]);
+        let all = table(&[("a.b", &anna), ("c.d", &waived(&ben)), ("e.f", &ended(&waived(&anna), 9))]);
         let text = spell(&all);
         let outline = Outline::read_any(text.expose(), &[]).unwrap();
         assert_eq!(read(text.expose(), &outline).unwrap(), all);
@@ -236,6 +314,8 @@ mod tests {
             format!("\"a\" = {{ {line} }}"),
             format!("\"a.b\" = {{ {line}, waived = 2026-11-23T12:00:00Z }}"),
             format!("\"a.b\" = {{ {line}, more = 1 }}"),
+            format!("\"a.b\" = {{ {line}, ended = 1 }}"),
+            format!("\"a.b\" = {{ {line}, ended = 2026-11-23 }}"),
             format!("\"a.b\" = {{ {} }}", line.replace("12:00:00Z", "25:00:00Z")),
             format!("\"a.b\" = {{ {} }}", line.replace("T12:00:00Z", "")),
             "\"a.b\" = { }".to_owned(),
@@ -273,5 +353,42 @@ mod tests {
         let mut all = table(&[("a.b", &waived(&anna))]);
         mark(&mut all, name("a.b"), ben.clone());
         assert_eq!(all, table(&[("a.b", &ben)]));
+    }
+
+    #[test]
+    fn names_are_compared_whole() {
+        let (ann, anna) = (exposure(1, "ann (age1…)"), exposure(2, "joann (age1…), annabel (age1…)"));
+        for (first, second) in [(&ann, &anna), (&anna, &ann)] {
+            let both = first.clone().and(second.clone());
+            assert_eq!(both.to, "ann (age1…), joann (age1…), annabel (age1…)");
+            assert_eq!(both.clone().and(ann.clone()), both);
+            assert_eq!(exposure(3, "annabel (age1…), ben").and(both.clone()).to, format!("{}, ben", both.to));
+        }
+    }
+
+    #[test]
+    fn a_merge_loses_no_mark_to_an_ended_one_and_no_ended_one_to_nothing() {
+        let (anna, ben) = (exposure(1, "anna"), exposure(2, "ben"));
+        let over = ended(&anna, 5);
+        let (none, active, past) = (table(&[]), table(&[("a.b", &anna)]), table(&[("a.b", &over)]));
+        // Ended or brought back on one side.
+        assert_eq!(join(&active, &past, &active), past);
+        assert_eq!(join(&past, &past, &active), active);
+        assert_eq!(join(&none, &past, &none), past);
+        // No mark is lost, and what the former one knew is within what it reaches back to.
+        for (one, other) in [(&past, &active), (&active, &past)] {
+            assert_eq!(join(&none, one, other), active);
+        }
+        let late = table(&[("a.b", &ended(&ben, 4))]);
+        for (one, other) in [(&late, &active), (&active, &late)] {
+            assert_eq!(
+                join(&none, one, other),
+                table(&[("a.b", &Exposure { since: ben.since, ..anna.clone() })])
+            );
+        }
+        for (one, other) in [(&late, &past), (&past, &late)] {
+            let both = &join(&none, one, other)[&name("a.b")];
+            assert_eq!((both.to.as_str(), both.since, both.ended), ("anna, ben", ben.since, over.ended));
+        }
     }
 }

@@ -94,14 +94,25 @@ impl Document {
         let mut table: BTreeMap<&SecretName, Lines<'_>> =
             kept.filter_map(|name| Some((name, Lines::Kept(self.history_lines(name)?)))).collect();
         for (name, new) in replaced {
-            let mut all = new.clone();
-            if !forgotten.contains(name) {
-                all.extend(self.history(name));
-            }
-            all.truncate(keep);
-            table.insert(name, Lines::New(all));
+            table.insert(name, Lines::New(self.grown(name, new, forgotten, keep)));
         }
         form::spell(&table)
+    }
+
+    /// The earlier values of one secret with what was `replaced` before them, newest first.
+    pub(super) fn grown(
+        &self,
+        name: &SecretName,
+        replaced: &[Earlier],
+        forgotten: &BTreeSet<SecretName>,
+        keep: usize,
+    ) -> Vec<Earlier> {
+        let mut all = replaced.to_vec();
+        if !forgotten.contains(name) {
+            all.extend(self.history(name));
+        }
+        all.truncate(keep);
+        all
     }
 }
 

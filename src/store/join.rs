@@ -95,7 +95,8 @@ pub fn join(
     let conflicts = spell(outcome.conflicts.iter());
     let history = history::joined(&base, &ours, &theirs, keep);
     let pushes = pushes::spell(&pushes::join(&base, &ours, &theirs));
-    let exposures = exposed::spell(&exposures(&base, &base_recipients, &ours, &theirs, author));
+    let exposures =
+        exposed::spell(&exposures(&base, &base_recipients, &ours, &theirs, &outcome.taken, author));
     let own = [&conflicts, &history, &exposures, &pushes].into_iter().filter(|table| !table.is_empty());
     let tables = foreign.iter().chain(own);
     let versions = versions(&ours, &theirs, &outcome.taken);
@@ -213,6 +214,7 @@ fn exposures(
     readers: &[Recipient],
     ours: &Document,
     theirs: &Document,
+    taken: &Changes,
     author: &Author,
 ) -> exposed::Exposures {
     let mut joined = exposed::join(&base.exposures, &ours.exposures, &theirs.exposures);
@@ -224,6 +226,14 @@ fn exposures(
             for (name, _) in changed.into_iter().filter(|(_, value)| value.is_some()) {
                 exposed::mark(&mut joined, name, exposed::Exposure::merged(reader, author.now));
             }
+        }
+    }
+    // The mark of one side may have ended where the value is the other side's.
+    for (name, exposure) in joined.iter_mut().filter(|(_, exposure)| exposure.ended.is_some()) {
+        let value = taken.get(name).cloned().unwrap_or_else(|| ours.get(name));
+        let is_known = |value| [ours, theirs].iter().any(|side| side.was_readable(name, value, exposure));
+        if value.as_ref().is_some_and(is_known) {
+            exposure.ended = None;
         }
     }
     joined

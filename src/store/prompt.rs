@@ -95,6 +95,11 @@ impl Prompt {
         Self(SharedTerminal::new(Box::new(NoTerminal)))
     }
 
+    /// Asks for the passphrase of a key that opens no store, such as a server's; `None` if nobody answers.
+    pub fn passphrase_of_key(&self, what: &str) -> Option<SecretValue> {
+        self.0.clone().ask_secret(&format!("passphrase for {what}: ")).ok()
+    }
+
     /// Asks for the passphrase of the thing named.
     pub(super) fn passphrase(&self, what: &str) -> Result<SecretString, KeyProblem> {
         let answer = self.0.clone().ask_secret(&format!("passphrase for {what}: "));

@@ -6,14 +6,12 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use crate::name::SecretName;
-use crate::secret::SecretValue;
 
 use super::document::Document;
 use super::edit::{Change, Edit};
 use super::envelope::{self, EnvelopeError};
 use super::error::StoreError;
-use super::exposed::{Exposure, Exposures, Waiver, mark};
-use super::history::Earlier;
+use super::exposed::{Exposure, Exposures, Waiver, mark, renew};
 use super::identity::Keys;
 use super::join;
 use super::parts::Recipient;
@@ -98,43 +96,40 @@ impl Upkeep {
         if joined.is_empty() { Err(StoreError::NoReader(path.to_owned())) } else { Ok(joined) }
     }
 
-    /// What is exposed after the edit: a new value ends a mark, taking the secret away does not.
+    /// What is exposed after the edit: a new value ends a mark, one that they know brings it back, and taking the
+    /// secret away does neither.
     pub(super) fn exposures(
         &self,
         theirs: &Document,
         ours: &Changes,
         listed: &[(SecretName, Change)],
+        now: Timestamp,
     ) -> Exposures {
         let mut exposures = theirs.exposures.clone();
         for (name, _) in listed.iter().filter(|(_, change)| *change != Change::Removed) {
-            // The other side of a conflict was as readable as this one, and so was every value of the time before.
-            let is_old = theirs.conflicts.get(name).is_some_and(|other| ours.get(name) == Some(other));
+            let Some(exposure) = exposures.get_mut(name) else { continue };
             let value = ours.get(name).and_then(Option::as_ref);
-            if !is_old && !value.is_some_and(|value| was_readable(theirs, name, value, &exposures)) {
-                exposures.remove(name);
-            }
+            // The other side of a conflict was as readable as this one, and so was every value of the time before.
+            let is_as_before = exposure.ended.is_none()
+                && theirs.conflicts.get(name).is_some_and(|other| ours.get(name) == Some(other));
+            let is_known =
+                is_as_before || value.is_some_and(|value| theirs.was_readable(name, value, exposure));
+            renew(exposure, is_known, now);
         }
         for worklist in &self.worklists {
             for (name, reason) in worklist.names(theirs) {
                 let (to, reason) = (worklist.to.clone(), reason.to_owned());
-                let new = Exposure { since: worklist.since, to, reason, waived: None };
+                let new = Exposure { since: worklist.since, to, reason, waived: None, ended: None };
                 mark(&mut exposures, name.clone(), new);
             }
         }
         for (name, waiver) in &self.waived {
-            if let Some(exposure) = exposures.get_mut(name) {
+            if let Some(exposure) = exposures.get_mut(name).filter(|exposure| exposure.ended.is_none()) {
                 exposure.waived.get_or_insert_with(|| waiver.clone());
             }
         }
         exposures
     }
-}
-
-/// Whether a secret had the value at a time when those whom it is exposed to were readers.
-fn was_readable(theirs: &Document, name: &SecretName, value: &SecretValue, exposures: &Exposures) -> bool {
-    let Some(exposure) = exposures.get(name) else { return false };
-    let before = |earlier: &Earlier| earlier.since.is_none_or(|since| since <= exposure.since);
-    theirs.history(name).iter().any(|earlier| earlier.value == *value && before(earlier))
 }
 
 /// The keys to seal with. Where a passphrase gives way to recipients, it must not be held against them.

@@ -147,6 +147,11 @@ impl Signals {
         Ok(signals)
     }
 
+    /// Whether any of them came since the last question on the terminal, or since the start.
+    pub fn arrived(&self) -> bool {
+        signal_arrived()
+    }
+
     /// Whether SIGTERM came, or SIGHUP because the terminal went away.
     pub fn told_to_stop(&self) -> bool {
         self.told_to_stop.load(Ordering::SeqCst)

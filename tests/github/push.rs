@@ -176,14 +176,10 @@ fn nothing_is_pushed_without_a_yes() {
     assert_eq!(
         found,
         json!([{"target": "github.deploy", "scope": "example/shop", "error": null,
-                "rows": rows(&[("secret", "DB_PASSWORD"), ("secret", "DB_URL"), ("variable", "DB_PORT")]),
-                "done": [], "failed": []}])
+                "rows": rows(&[("secret", "DB_PASSWORD"), ("secret", "DB_URL"), ("variable", "DB_PORT")])}])
     );
     assert_eq!((fake.state(), world.store_bytes() == store), (json!({}), true));
-    let report = run(&world, &fake, &["push", "-q", "--json"]).answers(&["y"]).success();
-    let found: Value = serde_json::from_str(&report.stdout).unwrap();
-    assert_eq!(found[0]["done"].as_array().unwrap().len(), 3);
-    assert_eq!(found[0]["done"][2], json!({"kind": "variable", "name": "DB_PORT"}));
+    run(&world, &fake, &["push", "-q"]).answers(&["y"]).success();
     assert_eq!(fake.state(), held("correct horse battery"));
 }
 
@@ -395,7 +391,7 @@ fn one_target_that_cannot_be_reached_does_not_stop_the_others() {
     assert_eq!((code, text.as_str()), (1, expected));
     assert_eq!(fake.state(), held("correct horse battery"));
     let (code, text) = said(&run(&world, &fake, &["push", "-q", "--yes", "github.othr"]).done(), &fake);
-    assert_eq!((code, text.as_str()), (2, "error: the schema has no such target\n"));
+    assert_eq!((code, text.as_str()), (2, "error: the schema has no target github.othr\n"));
 }
 
 /// Runs the program as a process until GitHub was asked so often, and kills it.

@@ -210,7 +210,29 @@ fn a_folder_to_run_in_must_be_there() {
         peer.ask(&Request::Probe(Run { folder: &folder, words: &words, seconds: 9 })),
         format!("{folder}: the folder is missing, or may not be entered")
     );
+    // One answer, and no more.
+    let folder = host.at("x").folder();
+    assert_eq!(peer.ask(&Request::Probe(Run { folder: &folder, words: &words, seconds: 9 })), "");
     peer.cut();
+}
+
+#[test]
+fn a_probe_that_fails_may_be_asked_again_and_stops_nothing() {
+    for shell in shells() {
+        let host = Host::new(shell);
+        host.write("env", "old", 0o600);
+        let mut peer = host.connect();
+        peer.begin(&host, "env");
+        assert_eq!(peer.stage(Some("old"), "new"), "staged");
+        let folder = host.at("x").folder();
+        let words = ["sh", "-c", "echo no; test -e well"].map(str::to_owned);
+        let probe = Request::Probe(Run { folder: &folder, words: &words, seconds: 9 });
+        assert_eq!([peer.ask(&probe), peer.ask(&probe)], ["Exit(1): no", "Exit(1): no"], "{shell}");
+        host.write("well", "", 0o600);
+        assert_eq!(peer.ask(&probe), "no", "{shell}");
+        assert_eq!(peer.ask(&Request::Swap(1)), "swapped", "{shell}");
+        peer.cut();
+    }
 }
 
 /// What the install of 100 KB into a folder says, in a mount namespace with the folder on a disk of 64 KiB.

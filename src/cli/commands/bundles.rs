@@ -3,9 +3,7 @@
 use crate::bundle::{Bundle, BundleName};
 use crate::cli::failure::{Failure, Kind};
 use crate::name::nearest;
-use crate::render::{self, Assignment, Unrenderable};
 use crate::schema::{Dialect, Schema};
-use crate::secret::SecretText;
 use crate::store::{Document, Unlocked};
 
 /// The store for giving its values away, which needs a decision wherever two branches disagree.
@@ -41,20 +39,6 @@ fn unknown(name: &BundleName, known: &[BundleName]) -> Failure {
         Some(other) => failure.hint(format_args!("did you mean {other}?")),
         None => failure.hint(format_args!("there are: {}", names.join(", "))),
     }
-}
-
-/// A bundle as the text of its file, with a header comment where the dialect has comments.
-pub(super) fn rendered(bundle: &Bundle, header: Option<&str>) -> Result<SecretText, Vec<Unrenderable>> {
-    let assignments: Vec<Assignment<'_>> = bundle
-        .variables
-        .iter()
-        .map(|variable| Assignment {
-            name: &variable.name,
-            value: &variable.value,
-            read_by: &variable.read_by,
-        })
-        .collect();
-    render::render(bundle.dialect, header, &assignments)
 }
 
 /// A dialect as typed.

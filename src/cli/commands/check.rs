@@ -6,11 +6,11 @@ use serde::Serialize;
 
 use crate::bundle::{Bundle, BundleError, BundleName, Login, ServerError, health_checks};
 use crate::cli::args::JsonArg;
-use crate::cli::commands::bundles::rendered;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::report::count;
 use crate::name::SecretName;
+use crate::render::render_bundle;
 use crate::schema::{self, Schema, Severity, Type, Variable, Violation, ViolationKind};
 use crate::store::Document;
 
@@ -170,7 +170,7 @@ fn unrenderable(schema: &Schema, document: &Document) -> Vec<Finding> {
         };
         match Bundle::build(schema, document, name) {
             Ok(bundle) => {
-                let errors = rendered(&bundle, None).err().unwrap_or_default();
+                let errors = render_bundle(&bundle, None).err().unwrap_or_default();
                 findings.extend(errors.iter().map(|error| new("unrenderable", error.to_string())));
             }
             Err(errors) => {

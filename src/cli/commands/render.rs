@@ -8,17 +8,15 @@ use serde::Serialize;
 
 use crate::bundle::{Bundle, BundleName};
 use crate::cli::args::{DryRunArg, JsonArg};
-use crate::cli::commands::bundles::{self, build, rendered, settled};
+use crate::cli::commands::bundles::{self, build, settled};
 use crate::cli::commands::readers::{self, Reader};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::report::count;
+use crate::render::{header, render_bundle, without_header};
 use crate::schema::{EnvFile, Schema};
 use crate::secret::SecretText;
 use crate::store::Document;
-
-/// What the header of every rendered file starts with, behind the comment sign.
-const HEADER: &str = "rendered by luca-secrets";
 
 /// What the name of a sealed file ends in.
 pub(super) const SEALED: &str = "age";
@@ -108,7 +106,7 @@ pub(crate) fn run(args: &RenderArgs, context: &mut Context) -> Result<(), Failur
     for mut bundle in bundles {
         bundle.dialect = dialect.unwrap_or(bundle.dialect);
         let destination = destination(args, &schema, &bundle.name, context)?;
-        match rendered(&bundle, Some(&header(document))) {
+        match render_bundle(&bundle, Some(&header(document.generation()))) {
             Ok(text) => {
                 let unchanged = readers.is_empty() && is_unchanged(&destination, &text, context)?;
                 let text = if readers.is_empty() {
@@ -125,20 +123,6 @@ pub(crate) fn run(args: &RenderArgs, context: &mut Context) -> Result<(), Failur
         return Err(Failure::many(failures).hint("nothing was written"));
     }
     deliver(args, document, &planned, &readers, context)
-}
-
-/// The header comment: the generation, and nothing secret.
-fn header(document: &Document) -> String {
-    format!(
-        "{HEADER} from generation {} of the store; change it with `luca-secrets edit`",
-        document.generation()
-    )
-}
-
-/// The generation that a rendered file came from, as its header says.
-pub(super) fn rendered_generation(text: &str) -> Option<u64> {
-    let rest = text.strip_prefix("# ")?.strip_prefix(HEADER)?.strip_prefix(" from generation ")?;
-    rest.split(' ').next()?.parse().ok()
 }
 
 fn wants_stdout(args: &RenderArgs) -> bool {
@@ -236,13 +220,6 @@ fn is_unchanged(destination: &Destination, text: &SecretText, context: &Context)
     let present = context.disk.read(path, crate::store::SIZE_LIMIT)?;
     let present = std::str::from_utf8(&present).unwrap_or_default();
     Ok(same_mode && without_header(present) == without_header(text.expose()))
-}
-
-fn without_header(text: &str) -> &str {
-    match text.split_once('\n') {
-        Some((first, rest)) if first.starts_with(&format!("# {HEADER}")) => rest,
-        _ => text,
-    }
 }
 
 fn deliver(

@@ -6,9 +6,10 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::cli::args::{DryRunArg, JsonArg};
-use crate::cli::commands::render::{SEALED, rendered_generation};
+use crate::cli::commands::render::SEALED;
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Kind};
+use crate::render::rendered_generation;
 use crate::secret::SecretText;
 use crate::store::{EnvelopeError, SIZE_LIMIT, SealedForm, open_text, sealed_form};
 

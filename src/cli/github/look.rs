@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::cli::report::count;
 use crate::name::TargetName;
 use crate::push::Action;
-use crate::push::github::{GithubPlan, GithubProblem, GithubRow, Outcome};
+use crate::push::github::{GithubPlan, GithubProblem, GithubRow};
 use crate::target::github::Drift;
 
 /// What was found at one target.
@@ -25,23 +25,6 @@ pub(in crate::cli) struct TargetReport {
     scope: String,
     error: Option<String>,
     rows: Vec<RowReport>,
-    /// What was written or removed.
-    done: Vec<DoneReport>,
-    /// What was not, or nobody knows.
-    failed: Vec<FailedReport>,
-}
-
-#[derive(Serialize)]
-struct DoneReport {
-    kind: &'static str,
-    name: String,
-}
-
-#[derive(Serialize)]
-struct FailedReport {
-    kind: &'static str,
-    name: String,
-    error: String,
 }
 
 #[derive(Serialize)]
@@ -81,26 +64,14 @@ impl Look<'_> {
         lines
     }
 
-    /// The same as data, and what came of it.
-    pub(in crate::cli) fn report(&self, outcome: Option<&Outcome>) -> TargetReport {
+    /// The same as data.
+    pub(in crate::cli) fn report(&self) -> TargetReport {
         let rows = self.plan.as_ref().map(|plan| plan.rows.iter().map(row_report).collect());
-        let done = outcome.into_iter().flat_map(|outcome| &outcome.done);
-        let failed = outcome.into_iter().flat_map(|outcome| &outcome.failed);
         TargetReport {
             target: self.name(),
             scope: self.scope.clone(),
             error: self.plan.as_ref().err().map(ToString::to_string),
             rows: rows.unwrap_or_default(),
-            done: done
-                .map(|(kind, name)| DoneReport { kind: kind.as_str(), name: name.to_string() })
-                .collect(),
-            failed: failed
-                .map(|(kind, name, error)| FailedReport {
-                    kind: kind.as_str(),
-                    name: name.to_string(),
-                    error: error.to_string(),
-                })
-                .collect(),
         }
     }
 }

@@ -19,7 +19,6 @@ use crate::sys::{Keyring, Random, block_on};
 use crate::target::github::Options;
 
 use super::look::Look;
-use super::phase::GithubPhase;
 
 /// From how long a wait is worth telling of.
 const WORTH_TELLING: Duration = Duration::from_secs(5);
@@ -120,9 +119,9 @@ impl GithubTargets {
         options: Options,
         only: &Only<'_>,
         context: &mut Context,
-    ) -> Result<GithubPhase<'_>, Failure> {
+    ) -> Result<Vec<Look<'_>>, Failure> {
         if self.desired.is_empty() {
-            return Ok(GithubPhase::new(self, Vec::new()));
+            return Ok(Vec::new());
         }
         let plans =
             context.with_hub(self, async |hub| hub.plan(&self.desired, &self.key, options, only).await)?;
@@ -131,7 +130,7 @@ impl GithubTargets {
             scope: desired.scope.to_string(),
             plan,
         });
-        Ok(GithubPhase::new(self, looks.collect()))
+        Ok(looks.collect())
     }
 
     /// Whether a name is that of a secret or variable of any target, in the schema or by an earlier push.
@@ -147,7 +146,7 @@ impl GithubTargets {
 
     /// Carries out what was planned: what came of it, and whether the store could be told. The store knows of a push
     /// before its first write and after its last.
-    pub(super) fn push(
+    pub(in crate::cli) fn push(
         &self,
         looks: &[Look<'_>],
         store: &Unlocked,

@@ -67,6 +67,11 @@ discard() {
   done
 }
 
+# What killed transactions have left of the new file: under the lock, nobody else writes one.
+sweep() {
+  discard "$dir/.$base."????????????????????????????????.luca-secrets-new "$dir/.$base."????????????????????????????????-note.luca-secrets-new
+}
+
 read_note() {
   note_old= note_new= note_owed= note_committed=
   while IFS=' ' read -r word rest; do
@@ -204,7 +209,7 @@ stage() {
 
 fill() {
   problem=cannot-write
-  detail=$({ discard "$temp" && set -C && : >"$temp"; } 2>&1) || return
+  detail=$({ sweep && set -C && : >"$temp"; } 2>&1) || return
   if [ "$6" = previous ]; then
     problem=no-previous
     [ -f "$previous" ] || return
@@ -279,7 +284,7 @@ clock() {
 }
 
 run() {
-  limit=$1 folder=$2
+  limit=$1 folder=$2 code=126
   shift 2
   [ -d "$folder/" ] || { fail no-folder "$folder"; return; }
   command -v timeout >/dev/null && set -- timeout -k 5 "$limit" "$@"
@@ -428,7 +433,7 @@ heal() {
   load "$1"
   [ "$real" ] || { fail not-looked; return; }
   is_locked || return
-  detail=$(discard "$dir/.$base."*.luca-secrets-new 2>&1) || { fail cannot-write "$detail"; return; }
+  detail=$(sweep 2>&1) || { fail cannot-write "$detail"; return; }
   if ! present "$note"; then
     detail=$(discard "$undo" 2>&1) || { fail cannot-write "$detail"; return; }
     digest_of "$real"
@@ -519,11 +524,11 @@ serve() {
       elif [ "$verb" = apply ]; then
         remember "${line#apply }"
         apply
-        run "$@"
-        report
+        run "$@" && report
       elif [ "$verb" = probe ]; then
-        run "$@"
-        report
+        # One that does not hold is an answer, and is asked again.
+        run "$@" && report
+        failed=
       else
         "$verb" "$@"
       fi

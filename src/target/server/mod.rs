@@ -26,7 +26,7 @@
 //!
 //! | name | what | how long |
 //! |---|---|---|
-//! | `.F.ID.luca-secrets-new` | the new file | until the swap |
+//! | `.F.ID.luca-secrets-new` | the new file | until the swap; after a kill, until the next stage or heal |
 //! | `.F.luca-secrets-note` | [`Note`]: whose, digests of old and new, how far; no values | until commit, or settled |
 //! | `.F.luca-secrets-undo` | the old file itself, by a second link | from swap to commit |
 //! | `.F.luca-secrets-previous` | the one backup, mode 0600, its owner kept | until the next commit |

@@ -84,7 +84,7 @@ pub enum Request<'a> {
     Swap(FileNumber),
     /// Makes services read the file. Is run again if the file is put back.
     Apply(Run<'a>),
-    /// Asks whether the services are well.
+    /// Asks whether the services are well. One that fails is an answer, and stops nothing.
     Probe(Run<'a>),
     /// Keeps the new files.
     Commit,

@@ -1,0 +1,245 @@
+//! `push --recover`: what interrupted pushes have left on servers, shown, asked about and ended.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::io;
+use std::time::Duration;
+
+use crate::bundle::{HealthCheck, health_checks};
+use crate::http::Client;
+use crate::name::TargetName;
+use crate::push::{
+    Change, Contact, End, Host, Member, Recovered, Setting, Standing, Step, observe, recover, way_out,
+};
+use crate::schema::{Install, Schema};
+use crate::secret::Redactor;
+use crate::store::Document;
+use crate::sys::{Signals, block_on, describe};
+use crate::target::server::{Content, Look, Stopped};
+
+use super::context::Context;
+use super::failure::Failure;
+use super::report::count;
+use super::servers::{BOUND, REQUEST_TIME, Unseen, say_standing};
+
+/// What the user said beforehand.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked {
+    /// Only to show it.
+    pub(super) dry_run: bool,
+    /// Not to ask.
+    pub(super) yes: bool,
+}
+
+/// A server that something was interrupted on.
+struct Patient<'s> {
+    server: TargetName,
+    host: Host,
+    looks: Vec<Look>,
+    installs: &'s [Install],
+    health: Vec<Vec<HealthCheck>>,
+}
+
+/// Signals cannot be held back.
+pub(super) fn unheld(error: io::Error) -> Failure {
+    Failure::new(format_args!("signals cannot be held back: {}", describe(&error)))
+}
+
+impl Context {
+    /// Ends what interrupted pushes have left on these servers.
+    pub(super) fn recover(
+        &mut self,
+        schema: &Schema,
+        document: &Document,
+        names: &[TargetName],
+        asked: Asked,
+    ) -> Result<(), Failure> {
+        let mut failure = Failure::many([]);
+        let mut contacts = Vec::new();
+        for (server, contact) in self.contacts(schema, document, names)? {
+            match contact {
+                Ok(contact) => contacts.push(contact),
+                Err(unreachable) => note(&server, &Unseen::Unreachable(unreachable), &mut failure),
+            }
+        }
+        block_on(self.recover_all(&contacts, schema, document, asked, &mut failure))
+            .map_err(|error| Failure::new(format_args!("no connections can be made: {error}")))??;
+        failure.hints.dedup();
+        if failure.messages.is_empty() { Ok(()) } else { Err(failure) }
+    }
+
+    async fn recover_all(
+        &mut self,
+        contacts: &[Contact],
+        schema: &Schema,
+        document: &Document,
+        asked: Asked,
+        failure: &mut Failure,
+    ) -> Result<(), Failure> {
+        let mut patients = Vec::new();
+        for (contact, seen) in contacts.iter().zip(observe(contacts, BOUND).await) {
+            match seen {
+                Ok((host, looks)) if looks.iter().any(|look| look.note.is_some()) => {
+                    patients.push(patient(contact, host, looks, schema, document, failure));
+                }
+                Ok((host, _)) => host.close().await,
+                Err(error) => note(&contact.server, &Unseen::Host(error), failure),
+            }
+        }
+        if patients.is_empty() {
+            if failure.messages.is_empty() {
+                self.ui.ok("no push was interrupted");
+            }
+            return Ok(());
+        }
+        let committed = committed(&patients);
+        for line in patients.iter().flat_map(|patient| lines(patient, &committed)) {
+            self.ui.say(&line);
+        }
+        if asked.dry_run {
+            return Ok(());
+        }
+        let servers = count(patients.len(), "server");
+        if !asked.yes && !self.confirm(&format!("end what was interrupted on {servers}?"))? {
+            return Err(Failure::new("not confirmed").hint("nothing was changed"));
+        }
+        for outcome in self.recover_patients(patients, &committed, document).await? {
+            self.say_recovered(&outcome, failure);
+        }
+        Ok(())
+    }
+
+    async fn recover_patients(
+        &mut self,
+        patients: Vec<Patient<'_>>,
+        committed: &BTreeSet<String>,
+        document: &Document,
+    ) -> Result<Vec<Recovered>, Failure> {
+        let client = Client::new(&self.env, REQUEST_TIME).map_err(Failure::new)?;
+        let who = self.author().name;
+        // An end that is cut short would have to be ended again.
+        let _signals = Signals::hold().map_err(unheld)?;
+        let ui = RefCell::new(&mut self.ui);
+        let progress = |server: &TargetName, step: Step, time: Duration| {
+            ui.borrow_mut().say(&format!("server {server}: {} ({:.1} s)", step.done(), time.as_secs_f64()));
+        };
+        let setting = Setting {
+            client: &client,
+            bound: BOUND,
+            applies: true,
+            is_interrupted: &|| false,
+            progress: &progress,
+        };
+        let (mut parts, mut hosts) = (Vec::new(), Vec::new());
+        for Patient { server, host, looks, installs, health } in patients {
+            hosts.push(host);
+            parts.push((server, looks, installs, health));
+        }
+        let members = parts.iter().zip(hosts).map(|((server, looks, installs, health), host)| {
+            let files = looks.iter().zip(*installs).zip(health).zip(1..);
+            let changes = files.map(|(((look, install), health), file)| Change {
+                file,
+                path: &look.path,
+                expected: look.digest,
+                content: Content::Previous,
+                mode: None,
+                owner: None,
+                apply: &install.apply,
+                health,
+                proofs: &install.proofs,
+                marker: None,
+            });
+            Member { server, host, changes: changes.collect(), redactor: redactor(document) }
+        });
+        Ok(recover(members.collect(), committed, &who, &setting).await)
+    }
+
+    fn say_recovered(&mut self, outcome: &Recovered, failure: &mut Failure) {
+        let server = &outcome.server;
+        for (path, end) in &outcome.ended {
+            self.ui.ok(&format!("server {server}: {path}: {}", became(*end)));
+        }
+        if !matches!(outcome.standing, Standing::Old) {
+            say_standing(server, &outcome.standing, failure, self);
+        }
+    }
+}
+
+fn note(server: &TargetName, unseen: &Unseen, failure: &mut Failure) {
+    failure.messages.extend(unseen.messages(server));
+    failure.hints.extend(unseen.hint(server));
+}
+
+fn patient<'s>(
+    contact: &Contact,
+    host: Host,
+    looks: Vec<Look>,
+    schema: &'s Schema,
+    document: &Document,
+    failure: &mut Failure,
+) -> Patient<'s> {
+    let server = contact.server.clone();
+    let installs =
+        schema.servers.get(&server).map(|declared| declared.installs.as_slice()).unwrap_or_default();
+    let mut health = Vec::new();
+    for install in installs {
+        // A value that is missing keeps no file from coming back.
+        health.push(health_checks(schema, document, &server, install).unwrap_or_else(|errors| {
+            failure.messages.extend(errors.iter().map(|error| format!("{error}, so that was not checked")));
+            Vec::new()
+        }));
+    }
+    Patient { server, host, looks, installs, health }
+}
+
+/// The transactions that some server has committed.
+fn committed(patients: &[Patient<'_>]) -> BTreeSet<String> {
+    let notes = patients.iter().flat_map(|patient| &patient.looks).filter_map(|look| look.note.as_ref());
+    let committed = notes.filter(|note| note.is_committed);
+    committed.filter_map(|note| Some(note.transaction.as_ref()?.to_string())).collect()
+}
+
+/// A line for each file that was interrupted.
+fn lines(patient: &Patient<'_>, committed: &BTreeSet<String>) -> Vec<String> {
+    let interrupted = patient.looks.iter().filter_map(|look| Some((look, look.note.as_ref()?)));
+    interrupted
+        .map(|(look, note)| {
+            let stopped = note.stopped(look.digest);
+            let by = if note.by.is_empty() { String::new() } else { format!(" by {}", note.by) };
+            let at = match stopped {
+                Stopped::Old if note.is_owed => "before its services had read the old file again",
+                Stopped::Old => "before the new file was in place",
+                Stopped::New => "with the new file in place",
+                Stopped::Committed => "while it was committed",
+                Stopped::Changed => "and somebody has changed the file since",
+            };
+            let end = becomes(way_out(note, stopped, committed));
+            format!("server.{}, {}: a push{by} was interrupted {at}: {end}", patient.server, look.path)
+        })
+        .collect()
+}
+
+/// What would become of a file.
+const fn becomes(end: End) -> &'static str {
+    match end {
+        End::Old => "the old file is to be in place",
+        End::New => "the new file is to stay",
+        End::Changed => "the file is to stay as it is",
+    }
+}
+
+/// What has become of it.
+const fn became(end: End) -> &'static str {
+    match end {
+        End::Old => "the old file is in place",
+        End::New => "the new file stays",
+        End::Changed => "the file stays as somebody has changed it",
+    }
+}
+
+/// Takes every value of the store out of texts: nobody knows which generation a command over there speaks of.
+fn redactor(document: &Document) -> Redactor {
+    let mut redactor = Redactor::default();
+    document.names().filter_map(|name| document.get(name)).for_each(|value| redactor.add(&value));
+    redactor
+}
