@@ -201,7 +201,7 @@ fn stanzas(sealed: &[u8]) -> usize {
 /// The secrets and their versions, of a whole document.
 fn secrets(document: &str) -> &str {
     let start = document.find("[secrets]").unwrap();
-    &document[start..document.find("[exposed]").unwrap_or(document.len())]
+    document[start..document.find("[exposed]").unwrap_or(document.len())].trim_end()
 }
 
 fn contents(world: &World, case: &Case) -> Vec<Option<Vec<u8>>> {

@@ -41,8 +41,8 @@ struct Patient<'s> {
 }
 
 /// Signals cannot be held back.
-pub(super) fn unheld(error: io::Error) -> Failure {
-    Failure::new(format_args!("signals cannot be held back: {}", describe(&error)))
+pub(super) fn unheld(error: &io::Error) -> Failure {
+    Failure::new(format_args!("signals cannot be held back: {}", describe(error)))
 }
 
 impl Context {
@@ -118,7 +118,7 @@ impl Context {
         let client = Client::new(&self.env, REQUEST_TIME).map_err(Failure::new)?;
         let who = self.author().name;
         // An end that is cut short would have to be ended again.
-        let _signals = Signals::hold().map_err(unheld)?;
+        let _signals = Signals::hold().map_err(|error| unheld(&error))?;
         let ui = RefCell::new(&mut self.ui);
         let progress = |server: &TargetName, step: Step, time: Duration| {
             ui.borrow_mut().say(&format!("server {server}: {} ({:.1} s)", step.done(), time.as_secs_f64()));

@@ -47,11 +47,10 @@ pub struct Recovered {
 pub fn way_out(note: &Note, stopped: Stopped, committed: &BTreeSet<String>) -> End {
     let is_committed = || note.transaction.as_ref().is_some_and(|id| committed.contains(id.as_str()));
     match stopped {
-        Stopped::Old => End::Old,
         Stopped::Committed => End::New,
         Stopped::Changed => End::Changed,
         Stopped::New if is_committed() => End::New,
-        Stopped::New => End::Old,
+        Stopped::Old | Stopped::New => End::Old,
     }
 }
 

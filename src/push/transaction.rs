@@ -142,8 +142,8 @@ async fn finish(mut one: Active<'_>, last: Step, setting: &Setting<'_>) -> HostO
             one.member.host.close().await;
             standing
         }
-        Err(lost) => {
-            if let Some(error) = lost {
+        Err(loss) => {
+            if let Some(error) = loss {
                 one.failed = Some((last, error.into()));
             }
             let direction = if last == Step::Commit { Direction::Forward } else { Direction::Back };

@@ -142,7 +142,7 @@ async fn push_to_servers(
     }
     let client = Client::new(&context.env, REQUEST_TIME).map_err(Failure::new)?;
     // From here Ctrl-C means: put everything back.
-    let signals = Signals::hold().map_err(unheld)?;
+    let signals = Signals::hold().map_err(|error| unheld(&error))?;
     let outcomes = {
         let ui = RefCell::new(&mut context.ui);
         let progress = |server: &TargetName, step: Step, time: Duration| {

@@ -51,7 +51,8 @@ struct Report {
 /// One file on a server, or one scope of GitHub.
 #[derive(Serialize)]
 struct Target {
-    target: String,
+    #[serde(rename = "target")]
+    name: String,
     path: Option<String>,
     /// The generation of the store that it has.
     generation: Option<u64>,
@@ -195,9 +196,9 @@ fn of_github(look: &Look<'_>, document: &Document) -> Target {
 }
 
 impl Target {
-    fn new(target: String) -> Self {
+    fn new(name: String) -> Self {
         Self {
-            target,
+            name,
             path: None,
             generation: None,
             pushed_at: None,
@@ -251,5 +252,5 @@ fn line(target: &Target) -> String {
         parts.push("never pushed".to_owned());
     }
     let path = target.path.as_ref().map(|path| format!(", {path}")).unwrap_or_default();
-    format!("{}{path}: {}", target.target, parts.join("; "))
+    format!("{}{path}: {}", target.name, parts.join("; "))
 }
