@@ -236,3 +236,35 @@ fn the_kernel_keeps_an_identity_where_there_is_no_other_keyring() {
     );
     assert!(!world.home().join(".config/luca-secrets/keyring.txt").exists());
 }
+
+#[test]
+#[ignore = "needs dbus, gnome-keyring and libsecret-tools; run tests/run"]
+fn a_token_for_github_can_lie_in_the_keyring() {
+    let world = World::filled();
+    let runtime = world.path("runtime");
+    std::fs::create_dir(&runtime).unwrap();
+    std::fs::set_permissions(&runtime, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let target = "[github.other]\nrepository = \"example/shop\"\napi = \"http://127.0.0.1:1\"\n\
+                  [github.other.secrets]\nA = \"{{ database.password }}\"\n";
+    world.write("schemas/other.toml", target);
+    let script = "ls push -v --dry-run github.other; \
+                  printf made-up | secret-tool store --label=token service luca-secrets username 127.0.0.1:1; \
+                  ls push -v --dry-run github.other";
+    let (code, stdout, stderr) = in_session(&world, UNLOCKED, script);
+    let said: Vec<&str> = stderr.lines().filter(|line| line.contains("github.other: ")).collect();
+    assert_eq!(
+        (code, stdout.as_str(), &said[..]),
+        (
+            Some(1),
+            "",
+            &[
+                "github.other: no token for 127.0.0.1:1",
+                "error: github.other: there is no token for 127.0.0.1:1",
+                "github.other: token for 127.0.0.1:1 from the keyring",
+                "error: github.other: 127.0.0.1:1 cannot be reached: connection refused",
+            ][..]
+        ),
+        "{stderr}"
+    );
+    assert!(!stderr.contains("made-up"), "{stderr}");
+}

@@ -77,6 +77,13 @@ impl Failure {
         self
     }
 
+    /// Both at once, of the first one's kind.
+    pub(super) fn and(mut self, other: Self) -> Self {
+        self.messages.extend(other.messages);
+        self.hints.extend(other.hints);
+        self
+    }
+
     /// The same with a hint: what to do next.
     pub(super) fn hint(mut self, hint: impl fmt::Display) -> Self {
         self.hints.push(hint.to_string());

@@ -1,5 +1,6 @@
 //! `push github.NAME` from the command line: what it says, what GitHub holds and what the store remembers afterwards.
 
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,7 +8,7 @@ use std::time::{Duration, Instant};
 use age::armor::Format;
 use serde_json::{Value, json};
 
-use crate::faults::{Nth, seal, unseal};
+use crate::faults::{MARKER, Nth, seal, unseal};
 use crate::harness::{Done, NOW, Run, World};
 
 use super::fake::Fake;
@@ -197,7 +198,7 @@ fn what_somebody_else_changed_is_named_and_left_alone() {
     drifted(
         "github.deploy, example/shop: 3 differences, 0 unchanged\n\
          \x20 create    secret   DB_PASSWORD  #\n\
-         \x20 drifted   secret   DB_URL       #  there already, and never pushed from here\n\
+         \x20 drifted   secret   DB_URL       ? -> #  there already, and never pushed from here\n\
          \x20 create    variable DB_PORT      #\n\
          error: github.deploy: somebody else has changed DB_URL\n\
          hint: nothing was pushed; --overwrite-drift puts the store's values in their place\n",
@@ -210,7 +211,7 @@ fn what_somebody_else_changed_is_named_and_left_alone() {
     fake.set(PLACE, "variables", "DB_PORT", "1");
     drifted(
         "github.deploy, example/shop: 2 differences, 1 unchanged\n\
-         \x20 drifted   secret   DB_PASSWORD  #  changed there since it was pushed\n\
+         \x20 drifted   secret   DB_PASSWORD  ? -> #  changed there since it was pushed\n\
          \x20 drifted   variable DB_PORT      # -> #  changed there since it was pushed\n\
          error: github.deploy: somebody else has changed DB_PASSWORD, DB_PORT\n\
          hint: nothing was pushed; --overwrite-drift puts the store's values in their place\n",
@@ -261,6 +262,24 @@ fn only_pushes_what_is_named() {
     expected[PLACE]["secrets"].as_object_mut().unwrap().remove("DB_PASSWORD");
     assert_eq!(fake.state(), expected);
     pushed(&world, &fake);
+    assert_eq!(fake.state(), held("correct horse battery"));
+    fake.log();
+    run(&world, &fake, &["push", "--only", "OTHER"]).gives(
+        2,
+        "",
+        "error: no target has the variable OTHER\n",
+    );
+    assert_eq!(fake.log(), [""; 0]);
+}
+
+#[test]
+#[ignore = "needs PyNaCl and openssl; run tests/run"]
+fn a_wait_that_github_asks_for_is_told() {
+    let fake = Fake::start();
+    let world = project(&fake);
+    fake.faults(&json!({"4": "secondary"}));
+    let (code, text) = said(&run(&world, &fake, &["push", "--yes"]).done(), &fake);
+    assert!(code == 0 && text.contains("\nGitHub asks to wait 7 s\nok: "), "{text}");
     assert_eq!(fake.state(), held("correct horse battery"));
 }
 
@@ -391,22 +410,86 @@ fn killed_at(world: &World, fake: &Fake, requests: usize) {
     child.wait().unwrap();
 }
 
+/// Holds the next push to finishing what a killed one has begun.
+#[track_caller]
+fn finished(world: &World, fake: &Fake, what: &str) {
+    let (code, text) = said(&run(world, fake, &["push", "--yes"]).done(), fake);
+    assert!(code == 0 && !text.contains("drifted"), "{what}: {text}");
+    assert_eq!(fake.state(), held("correct horse battery"), "{what}");
+    let dates = dates(world);
+    assert!(
+        dates.len() == 3 && dates.iter().all(|line| line.contains(" 2026-11-23T12:00:")),
+        "{what}: {dates:?}"
+    );
+    let (_, text) = said(&run(world, fake, &["push"]).done(), fake);
+    assert!(text.ends_with("ok: there is nothing to push\n"), "{what}: {text}");
+}
+
 #[test]
 #[ignore = "needs PyNaCl and openssl; run tests/run"]
-fn a_push_that_is_killed_is_finished_by_the_next() {
+fn a_push_that_is_killed_at_any_request_is_finished_by_the_next() {
     let fake = Fake::start();
-    let world = project(&fake);
-    // The first write hangs until its client is gone, and arrives.
-    fake.faults(&json!({"4": "slow", "5": "slow", "6": "slow"}));
-    killed_at(&world, &fake, 4);
-    assert_eq!(dates(&world), ["DB_PASSWORD -", "DB_URL -", "DB_PORT -"]);
-    std::thread::sleep(Duration::from_millis(1600));
-    fake.faults(&json!({}));
-    let (code, text) = said(&run(&world, &fake, &["push", "--yes"]).done(), &fake);
-    assert!(code == 0 && text.contains("  an earlier push was cut off\n"), "{text}");
-    assert!(!text.contains("drifted"), "{text}");
-    assert_eq!(fake.state(), held("correct horse battery"));
-    assert!(dates(&world).iter().all(|line| line.contains(" 2026-11-23T12:00:")), "{:?}", dates(&world));
+    // Two lists, the key, three writes, two lists.
+    for at in 1..=8 {
+        fake.reset();
+        let world = project(&fake);
+        // The request arrives, and its answer hangs until the client is gone.
+        fake.faults(&json!({at.to_string(): "slow"}));
+        killed_at(&world, &fake, at);
+        fake.faults(&json!({}));
+        let undated = ["DB_PASSWORD -", "DB_URL -", "DB_PORT -"];
+        let expected = if at < 3 { &undated[..0] } else { &undated[..] };
+        assert_eq!(dates(&world), expected, "{at}");
+        let (code, text) = said(&run(&world, &fake, &["push", "--dry-run"]).done(), &fake);
+        let is_told = text.contains("  an earlier push was cut off\n");
+        assert_eq!((code, is_told), (0, at >= 3), "{at}: {text}");
+        finished(&world, &fake, &at.to_string());
+    }
+}
+
+/// The process that is killed. As a test of its own it does nothing.
+#[test]
+fn child() {
+    let Some(root) = std::env::var_os("LUCA_TEST_PUSH_ROOT") else { return };
+    let world = World::at(Path::new(&root));
+    let at = std::env::var("LUCA_TEST_AT").unwrap().parse().unwrap();
+    let run = world.run(&["push", "-q", "--yes"]).gate(Arc::new(Nth::new(at, killed)));
+    let run = run.env("SSL_CERT_FILE", std::env::var_os("SSL_CERT_FILE").unwrap());
+    run.env("GH_ENTERPRISE_TOKEN", "made-up").success();
+}
+
+/// Ends this process as an out-of-memory killer or a power cut would.
+fn killed() -> std::io::Result<()> {
+    rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL).unwrap();
+    unreachable!()
+}
+
+#[test]
+#[ignore = "needs PyNaCl and openssl; run tests/run"]
+fn a_push_that_is_killed_at_any_write_to_the_disk_is_finished_by_the_next() {
+    use std::os::unix::process::ExitStatusExt;
+    let fake = Fake::start();
+    for at in 1.. {
+        fake.reset();
+        let world = project(&fake);
+        let done = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "github::push::child", "--nocapture"])
+            .env("LUCA_TEST_PUSH_ROOT", world.root())
+            .env("LUCA_TEST_AT", at.to_string())
+            .env("SSL_CERT_FILE", &fake.certificate)
+            .output()
+            .unwrap();
+        let is_killed = done.status.signal() == Some(9);
+        assert!(is_killed || done.status.success(), "{at}: {}", String::from_utf8_lossy(&done.stdout));
+        // GitHub has heard of nothing that the store does not know of.
+        let record = record(&world);
+        assert!(fake.state() == json!({}) || record.contains_key("secrets"), "{at}: {record:?}");
+        finished(&world, &fake, &at.to_string());
+        if !is_killed {
+            assert!(at > 10, "{at} effects");
+            break;
+        }
+    }
 }
 
 #[test]
@@ -548,5 +631,94 @@ fn every_command_and_stock_age_keep_the_record() {
     world.run(&["set", "-q", "database.port"]).stdin("5432").success();
     assert_eq!(record(&world), before);
     let (_, text) = said(&run(&world, &fake, &["push"]).done(), &fake);
+    assert!(text.ends_with("ok: there is nothing to push\n"), "{text}");
+}
+
+#[test]
+#[ignore = "needs PyNaCl and openssl; run tests/run"]
+fn environments_and_organisations_are_targets_too() {
+    let fake = Fake::start();
+    let world = project(&fake);
+    let api = format!("api = \"https://127.0.0.1:{}/api/v3\"", fake.port);
+    let target = |name: &str, scope: &str| {
+        format!(
+            "[github.{name}]\n{scope}\n{api}\n[github.{name}.secrets]\nA = \"{{{{ database.password }}}}\"\n"
+        )
+    };
+    let schema = "[secrets.database.password]\ntype = \"string\"\n[secrets.database.port]\ntype = \"port\"\n"
+        .to_owned()
+        + &target("staging", "repository = \"example/shop\"\nenvironment = \"eu west\"")
+        + &target("everywhere", "organization = \"example\"\nvisibility = \"all\"")
+        + &target("few", "organization = \"example\"\nvisibility = \"selected\"\nrepositories = [\"api\"]");
+    world.write("schemas/schema.toml", schema.replace("everywhere.secrets]\nA", "everywhere.secrets]\nB"));
+    let (code, text) = said(&run(&world, &fake, &["push", "--yes"]).done(), &fake);
+    let said_of = |title: &str| format!("{title}: 1 difference, 0 unchanged\n");
+    let expected = said_of("github.everywhere, example (organisation)")
+        + "  create    secret   B  #\n"
+        + &said_of("github.few, example (organisation)")
+        + "  create    secret   A  #\n"
+        + &said_of("github.staging, example/shop (environment eu west)")
+        + "  create    secret   A  #\n"
+        + "ok: github.everywhere: 1 change pushed\nok: github.few: 1 change pushed\n"
+        + "ok: github.staging: 1 change pushed\n";
+    assert_eq!((code, without_prints(&text)), (0, expected));
+    let value = "correct horse battery";
+    assert_eq!(
+        fake.state(),
+        json!({
+            "orgs/example": {"secrets": {
+                "A": {"value": value, "visibility": "selected", "selected": [7002]},
+                "B": {"value": value, "visibility": "all", "selected": []},
+            }},
+            "repos/example/shop/environments/eu west": {"secrets": {"A": {"value": value}}},
+        })
+    );
+    let again = run(&world, &fake, &["push", "-v"]).done();
+    assert!(again.stderr.contains("GitHub was asked 3 times\n"), "{}", again.stderr);
+}
+
+#[test]
+#[ignore = "needs PyNaCl and openssl; run tests/run"]
+fn neither_values_nor_the_token_are_shown_or_handed_to_others() {
+    use std::os::unix::fs::PermissionsExt;
+    let fake = Fake::start();
+    let world = project(&fake);
+    world.run(&["set", "-q", "database.password"]).stdin(MARKER).success();
+    // A `gh` that tells what it was given, and has no token.
+    world.write("bin/gh", "#!/bin/sh\n{ echo \"$@\"; env; } >>\"$HOME/seen\"\nexit 1\n");
+    std::fs::set_permissions(world.path("bin/gh"), PermissionsExt::from_mode(0o755)).unwrap();
+    let mut shown = String::new();
+    for (arguments, fault) in [
+        (&["push", "-v", "--dry-run", "--json"][..], "none"),
+        (&["push", "-v", "--yes"], "none"),
+        (&["push", "-v", "--yes", "--overwrite-drift", "--json"], "field"),
+    ] {
+        if fault == "field" {
+            fake.set(PLACE, "secrets", "DB_PASSWORD", "other");
+            fake.faults(&json!({"4": fault}));
+        }
+        let done = run(&world, &fake, arguments).done();
+        shown += &format!("{}{}", done.stdout, done.stderr);
+    }
+    let without =
+        world.run(&["push", "-v"]).env("PATH", world.path("bin")).env("LUCA_SECRETS_STATE", world.path("s"));
+    let without = without.env("SSL_CERT_FILE", &fake.certificate).done();
+    assert!(without.stderr.contains("there is no token"), "{}", without.stderr);
+    shown += &std::fs::read_to_string(world.home().join("seen")).unwrap();
+    assert!(shown.contains("auth token --hostname 127.0.0.1:"), "{shown}");
+    assert!(!shown.contains(MARKER) && !shown.contains("made-up"), "{shown}");
+    assert!(!unseal(&world.store_bytes()).contains("made-up"));
+}
+
+#[test]
+#[ignore = "needs PyNaCl and openssl; run tests/run"]
+fn in_a_git_checkout_the_record_wants_to_be_committed() {
+    let fake = Fake::start();
+    let world = project(&fake);
+    world.write(".git/HEAD", "ref: refs/heads/main\n");
+    let (code, text) = said(&run(&world, &fake, &["push", "--yes"]).done(), &fake);
+    let end = "ok: github.deploy: 3 changes pushed\nhint: commit secrets.enc: it remembers what was pushed\n";
+    assert!(code == 0 && text.ends_with(end), "{text}");
+    let (_, text) = said(&run(&world, &fake, &["push", "--yes"]).done(), &fake);
     assert!(text.ends_with("ok: there is nothing to push\n"), "{text}");
 }

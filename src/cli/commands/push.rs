@@ -10,7 +10,7 @@ use crate::cli::commands::bundles::settled;
 use crate::cli::commands::targets::{Wanted, lines, reports, unseen_at_github, wanted};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::cli::github::Look;
+use crate::cli::github::{Look, say_outcomes};
 use crate::cli::recovery::{Asked, unheld};
 use crate::cli::report::count;
 use crate::cli::servers::{self, Allowed, Found, REQUEST_TIME, Reachable};
@@ -85,6 +85,9 @@ pub(crate) fn run(args: &PushArgs, context: &mut Context) -> Result<(), Failure>
     let store = settled(store?)?;
     let options = Options { prune: args.prune, overwrite_drift: args.overwrite_drift };
     let targets = context.github_targets(&schema, store.document(), &wanted.github)?;
+    if let Some(name) = only.iter().find(|name| !targets.has(name)) {
+        return Err(Failure::usage(format_args!("no target has the variable {name}")));
+    }
     let looks = targets.look(options, &Only::new(&only), context)?;
     let contacts = context.contacts(&schema, store.document(), &wanted.servers)?;
     let mut failure = if contacts.is_empty() {
@@ -106,20 +109,8 @@ pub(crate) fn run(args: &PushArgs, context: &mut Context) -> Result<(), Failure>
     let unseen = unseen_at_github(&looks);
     failure.messages.extend(unseen.messages);
     failure.hints.extend(unseen.hints);
-    for outcome in targets.push(&looks, &store, context)? {
-        if !outcome.done.is_empty() {
-            context.ui.ok(&format!(
-                "github.{}: {} pushed",
-                outcome.target,
-                count(outcome.done.len(), "change")
-            ));
-        }
-        for (_, _, error) in &outcome.failed {
-            failure.messages.push(format!("github.{}: {error}", outcome.target));
-        }
-        failure.hints.extend(outcome.hints());
-    }
-    ended(failure)
+    let (outcomes, recorded) = targets.push(&looks, &store, context)?;
+    ended(failure.and(say_outcomes(&outcomes, recorded, context)))
 }
 
 fn ended(failure: Failure) -> Result<(), Failure> {
