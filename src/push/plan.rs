@@ -1,6 +1,6 @@
 //! What would change on the servers, as plain data: it is shown, asked about, and then carried out as it stands.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::bundle::{Bundle, BundleError, BundleName, HealthCheck, ServerError, health_checks};
@@ -184,10 +184,11 @@ fn plan_file(
     let content = render_bundle(&bundle, Some(&head)).map_err(|errors| {
         errors.into_iter().map(|error| PlanError::Unrenderable(file.clone(), error)).collect::<Vec<_>>()
     })?;
-    let text = look.content.as_ref().map(|content| String::from_utf8_lossy(content));
-    let text = text.map(|text| SecretText::new(text.into_owned()));
-    let there = text.as_ref().and_then(|text| Provenance::read(text.expose()));
-    let mut variables = compare(&bundle, text.as_ref(), there.as_ref(), &document.fingerprint_key());
+    // A file that is no text is no file of ours, and nobody can tell what a program makes of it.
+    let text = look.content.as_ref().map(|content| SecretText::from_utf8(content.to_vec()).ok());
+    let there = text.iter().flatten().find_map(|text| Provenance::read(text.expose()));
+    let found = text.as_ref().map(|text| read(bundle.dialect, text.as_ref()?));
+    let mut variables = compare(&bundle, found.as_ref(), there.as_ref(), &document.fingerprint_key());
     // Where the dialect has no comments, no file can say what was pushed.
     if !content.expose().starts_with('#') {
         for variable in &mut variables {
@@ -215,54 +216,58 @@ fn plan_file(
     })
 }
 
-/// What differs between a bundle and the file there, variable by variable, by name.
+/// What differs between a bundle and the file there, variable by variable, by name. `found` are the file's variables:
+/// nothing where there is no file, and nothing inside where it cannot be read.
 fn compare(
     bundle: &Bundle,
-    text: Option<&SecretText>,
+    found: Option<&Option<BTreeMap<VariableName, SecretValue>>>,
     there: Option<&Provenance>,
     key: &FingerprintKey,
 ) -> Vec<Difference> {
-    let here: BTreeMap<&str, &SecretValue> =
-        bundle.variables.iter().map(|one| (one.name.as_str(), &one.value)).collect();
-    let Some(found) = text.map(|text| read(bundle.dialect, text)) else {
-        return here
-            .iter()
-            .filter_map(|(name, value)| difference(name, Some(value), None, false, key))
-            .collect();
+    let here: BTreeMap<&VariableName, &SecretValue> =
+        bundle.variables.iter().map(|one| (&one.name, &one.value)).collect();
+    let whole = |is_drifted, action| {
+        let one = |(name, value): (&&VariableName, &&SecretValue)| {
+            let all = difference(name, Some(value), None, is_drifted, key)?;
+            Some(Difference { action, ..all })
+        };
+        here.iter().filter_map(one).collect()
     };
-    let Some(found) = found else {
-        // Nobody can tell what a program makes of it: all of it is somebody else's.
-        return here
-            .iter()
-            .filter_map(|(name, value)| {
-                let all = difference(name, Some(value), None, true, key)?;
-                Some(Difference { action: Action::Change, ..all })
-            })
-            .collect();
+    let found = match found {
+        None => return whole(false, Action::Create),
+        // All of it is somebody else's.
+        Some(None) => return whole(true, Action::Change),
+        Some(Some(found)) => found,
     };
-    let names: std::collections::BTreeSet<&str> =
-        here.keys().copied().chain(found.keys().map(String::as_str)).collect();
+    let names: BTreeSet<&VariableName> = here.keys().copied().chain(found.keys()).collect();
     names
         .into_iter()
         .filter_map(|name| {
             let (our, their) = (here.get(name).copied(), found.get(name));
             let is_drifted = match (there, their) {
                 (None, _) => true,
-                (Some(pushed), Some(value)) => pushed.pushed(name, value, key) != Some(true),
-                (Some(pushed), None) => pushed.has(name),
+                (Some(pushed), Some(value)) => pushed.pushed(name.as_str(), value, key) != Some(true),
+                (Some(pushed), None) => pushed.has(name.as_str()),
             };
             difference(name, our, their, is_drifted, key)
         })
         .collect()
 }
 
-/// The variables of a file as its reader takes them; `None` if it cannot be read.
-fn read(dialect: Dialect, text: &SecretText) -> Option<BTreeMap<String, SecretValue>> {
-    Some(parse(dialect, text.expose()).ok()?.into_iter().collect())
+/// The variables of a file as its reader takes them; `None` if it cannot be read, or holds what no file of ours does:
+/// a name that stands twice, of which one reader takes the first and another the last, or one that no schema can have.
+fn read(dialect: Dialect, text: &SecretText) -> Option<BTreeMap<VariableName, SecretValue>> {
+    let mut variables = BTreeMap::new();
+    for (name, value) in parse(dialect, text.expose()).ok()? {
+        if variables.insert(VariableName::parse(&name).ok()?, value).is_some() {
+            return None;
+        }
+    }
+    Some(variables)
 }
 
 fn difference(
-    name: &str,
+    name: &VariableName,
     here: Option<&SecretValue>,
     there: Option<&SecretValue>,
     is_drifted: bool,
@@ -277,8 +282,7 @@ fn difference(
     };
     let print = |value: Option<&SecretValue>| value.map(|value| key.of(value).to_string());
     Some(Difference {
-        // A name that no environment can carry is in no file that was pushed; its reader passes over it too.
-        name: VariableName::parse(name).ok()?,
+        name: name.clone(),
         is_drifted: is_drifted && action != Action::Unchanged,
         action,
         here: print(here),
@@ -320,4 +324,80 @@ fn objections(
         objections.push(Objection::Drifted(drifted));
     }
     objections
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::provenance::digest;
+    use super::*;
+    use crate::bundle::BundleVariable;
+
+    fn bundle(pairs: &[(&str, &str)]) -> Bundle {
+        let variable = |(name, value): &(&str, &str)| BundleVariable {
+            name: VariableName::parse(name).unwrap(),
+            value: SecretValue::new((*value).to_owned()),
+            read_by: Vec::new(),
+            secret: true,
+        };
+        Bundle {
+            name: BundleName::parse("django").unwrap(),
+            dialect: Dialect::Cookiecutter,
+            variables: pairs.iter().map(variable).collect(),
+            left_out: Vec::new(),
+            marker: None,
+        }
+    }
+
+    /// What was pushed, what is in the file and what is in the store; the outcome in words.
+    fn compared(pushed: Option<&[(&str, &str)]>, file: Option<&str>, here: &[(&str, &str)]) -> String {
+        let key = FingerprintKey::new("k");
+        let there = pushed.map(|pushed| {
+            let one = |one: &BundleVariable| (one.name.clone(), digest(one.name.as_str(), &one.value, &key));
+            Provenance {
+                store: String::new(),
+                generation: 1,
+                at: jiff::Timestamp::UNIX_EPOCH,
+                by: String::new(),
+                digests: bundle(pushed).variables.iter().map(one).collect(),
+            }
+        });
+        let found = file.map(|text| read(Dialect::Cookiecutter, &SecretText::new(text.to_owned())));
+        let words = compare(&bundle(here), found.as_ref(), there.as_ref(), &key).into_iter().map(|one| {
+            let action = match one.action {
+                Action::Create => "create",
+                Action::Change => "change",
+                Action::Unchanged => "same",
+                Action::Orphan => "orphan",
+            };
+            format!("{}:{action}{}", one.name, if one.is_drifted { "!" } else { "" })
+        });
+        words.collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn what_differs_is_told_from_what_somebody_changed() {
+        let store = [("A", "1"), ("B", "2")];
+        assert_eq!(compared(None, None, &store), "A:create B:create");
+        // Pushed, and nobody touched it.
+        let pushed: &[_] = &[("A", "1"), ("B", "1"), ("C", "1")];
+        assert_eq!(compared(Some(pushed), Some("A=1\nB=1\nC=1\n"), &store), "A:same B:change C:orphan");
+        assert_eq!(compared(Some(pushed), Some("C='1'\nB=1\nA=\"1\"\n"), &store), "A:same B:change C:orphan");
+        // Changed, added and taken away there.
+        assert_eq!(compared(Some(pushed), Some("A=9\nD=1\n"), &store), "A:change! B:create! D:orphan!");
+        // Changed there to what the store has now.
+        assert_eq!(compared(Some(&[("A", "0")]), Some("A=1\n"), &store), "A:same B:create");
+        // Never pushed.
+        assert_eq!(compared(None, Some("A=1\nB=2\n"), &store), "A:same B:same");
+        assert_eq!(compared(None, Some("A=1\nB=3\n"), &store), "A:same B:change!");
+    }
+
+    #[test]
+    fn what_no_reader_agrees_upon_is_somebody_else_s() {
+        let all = "A:change! B:change!";
+        let store = [("A", "1"), ("B", "2")];
+        let pushed: &[_] = &store;
+        for file in ["A=9\nA=1\nB=2\n", "A=1\nB=2\nA='1\n", "A=1\nB=2\nODD-NAME=1\n"] {
+            assert_eq!(compared(Some(pushed), Some(file), &store), all, "{file}");
+        }
+    }
 }

@@ -111,7 +111,7 @@ impl Provenance {
 }
 
 /// The keyed digest of one variable: 64 bits in lower-case hex.
-fn digest(name: &str, value: &SecretValue, key: &FingerprintKey) -> String {
+pub(super) fn digest(name: &str, value: &SecretValue, key: &FingerprintKey) -> String {
     let value = value.expose();
     let mut text = SecretText::with_capacity(PURPOSE.len() + name.len() + value.len() + 1);
     text.push_str(PURPOSE);

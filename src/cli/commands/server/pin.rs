@@ -57,7 +57,7 @@ pub(crate) fn run(args: &PinArgs, context: &mut Context) -> Result<(), Failure> 
     for (key, verdict) in shown.iter().zip(&verdicts) {
         context.ui.say(&format!("  {:<8} {key}", word(verdict)));
     }
-    if verdicts.iter().any(|verdict| *verdict == Verdict::Revoked) {
+    if verdicts.contains(&Verdict::Revoked) {
         return Err(Failure::new(format_args!("server {name} shows a key that is recorded as revoked"))
             .hint("nothing was recorded"));
     }
@@ -190,16 +190,16 @@ fn record(
     context: &mut Context,
 ) -> Result<(), Failure> {
     match &server.host_keys {
-        Pinned::Lines(lines) => match lines.is_alias() {
-            Some(secret) => record_in_store(args, schema, store, secret, keys, context),
-            None => {
-                for key in keys {
-                    context.ui.data(&format!("{}\n", key.line()))?;
-                }
-                context.ui.hint("put these lines into `host-keys` of the schema");
-                Ok(())
+        Pinned::Lines(lines) => {
+            if let Some(secret) = lines.is_alias() {
+                return record_in_store(args, schema, store, secret, keys, context);
             }
-        },
+            for key in keys {
+                context.ui.data(&format!("{}\n", key.line()))?;
+            }
+            context.ui.hint("put these lines into `host-keys` of the schema");
+            Ok(())
+        }
         Pinned::File(path) => record_in_file(args, &file(path, context), to, keys, is_changed, context),
     }
 }
