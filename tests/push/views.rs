@@ -1,5 +1,8 @@
 //! `diff` and `status`: what is there, shown without touching anything.
 
+use crate::faults::store_with;
+use crate::harness::World;
+
 use super::Fleet;
 
 #[test]
@@ -123,4 +126,30 @@ fn status_shows_secrets_and_targets_in_one_view() {
             String::new()
         )
     );
+}
+
+#[test]
+fn status_names_what_is_due_and_what_is_exposed() {
+    let world = World::new();
+    let schema = world
+        .read("schemas/schema.toml")
+        .replace("generate = { length = 40 }", "rotate = { every = \"30d\" }");
+    world.write("schemas/schema.toml", schema);
+    let store = |since: &str, rest: &str| {
+        store_with(
+            &world,
+            &format!(
+                "[secrets.database]\npassword = \"correct horse battery\"\nport = \"5432\"\n\n\
+                 [versions]\n\"database.password\" = {{ since = {since}, origin = \"edit\" }}\n{rest}"
+            ),
+        );
+        let done = world.run(&["status", "--offline"]).done();
+        assert_eq!(done.stderr, "");
+        (done.code, done.stdout)
+    };
+    let head = "store: 2 secrets, generation 7, 2026-11-23T12:00:00Z by tester\n";
+    assert_eq!(store("2026-10-24T12:00:01Z", ""), (0, head.to_owned()));
+    assert_eq!(store("2026-10-24T12:00:00Z", ""), (3, format!("{head}  due: database.password\n")));
+    let exposed = "\n[exposed]\n\"database.port\" = { since = 2026-11-01T00:00:00Z, to = \"anna\", reason = \"stored\" }\n";
+    assert_eq!(store("2026-11-01T12:00:00Z", exposed), (3, format!("{head}  exposed: database.port\n")));
 }
