@@ -12,6 +12,7 @@ pub mod store;
 pub mod bundle;
 pub mod render;
 pub mod import;
+pub mod remote;
 pub mod ssh;
 pub mod http;
 pub mod target;

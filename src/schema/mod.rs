@@ -3,6 +3,7 @@
 mod dialect;
 mod github;
 mod server;
+mod remote;
 mod model;
 mod template;
 mod duration;
@@ -28,6 +29,7 @@ pub use model::{
     Alphabet, Entry, EnvFile, Group, History, Place, Policy, Rotation, Rules, Schema, Type, Variable,
 };
 pub use parse::{LoadError, SchemaError, load, parse, read_files};
+pub use remote::{BackupTarget, Bucket, HomeKind, Keep, Remote, ShelfKind};
 pub use server::{Apply, GenerationProof, Health, HostKeys, Install, Probe, Server, ServerKey, Vantage};
 pub use template::{RenderProblem, Template, TemplateError};
 pub use types::TypeMismatch;

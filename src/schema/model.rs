@@ -9,6 +9,7 @@ use crate::name::{SecretName, TargetName, VariableName};
 
 use super::dialect::{Dialect, Reader};
 use super::github::GithubTarget;
+use super::remote::{BackupTarget, Remote};
 use super::server::Server;
 use super::template::Template;
 
@@ -27,6 +28,10 @@ pub struct Schema {
     pub servers: BTreeMap<TargetName, Server>,
     /// What becomes of values that are replaced: `[history]`.
     pub history: History,
+    /// The store's home away from this machine: `[remote]`.
+    pub remote: Option<Remote>,
+    /// The places for backups: `[backup.NAME]`.
+    pub backups: BTreeMap<TargetName, BackupTarget>,
 }
 
 /// What becomes of values that are replaced.

@@ -1,0 +1,10 @@
+//! The store's home away from this machine, and the places for its backups. Only sealed bytes pass here: neither ever
+//! sees a value, and whoever owns it learns no more than the store's size and when it changes.
+
+mod home;
+mod shelf;
+mod error;
+
+pub use error::{RemoteError, RemoteProblem};
+pub use home::{Entry, Fetched, Home, Next, Replaced, Version};
+pub use shelf::{Item, Put, Removed, Shelf};
