@@ -26,6 +26,10 @@ pub trait Home {
     /// The latest versions, newest first, at most `most` of them.
     fn log(&mut self, most: usize) -> Result<Vec<Entry>, RemoteError>;
 
+    /// The version that held exactly these bytes, of this generation, if there ever was one here: a checkout on a machine
+    /// that knows nothing of this home is an earlier version of it, and not a change of its own.
+    fn find(&mut self, generation: u64, sealed: &[u8]) -> Result<Option<Version>, RemoteError>;
+
     /// Where it is, for messages: `s3://bucket/secrets.enc at https://…`, `branch secrets of origin`. No credentials.
     fn label(&self) -> String;
 }
