@@ -7,7 +7,8 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use super::commands::{
     check, compare, completions, diff, edit, export, generate, get, git, history, identity, import, init,
-    list, manual, merge, push, recipients, rekey, remove, render, rollback, run, server, set, status, unseal,
+    list, manual, merge, push, recipients, rekey, remote, remove, render, rollback, run, server, set, status,
+    unseal,
 };
 
 /// Keeps a project's secrets in one encrypted file, and renders from it the files that programs read.
@@ -58,6 +59,9 @@ pub(super) struct GlobalArgs {
     /// Never ask; fail where a person would be asked
     #[arg(long, global = true)]
     pub(super) non_interactive: bool,
+    /// Leave the store's home away from this machine alone, and work on the copy here
+    #[arg(long, global = true)]
+    pub(super) offline: bool,
     /// Seconds to wait while somebody else is writing
     #[arg(long, value_name = "SECONDS", default_value_t = 30, global = true)]
     pub(super) lock_timeout: u64,
@@ -114,6 +118,7 @@ pub(super) enum Command {
     Push(push::PushArgs),
     Recipients(recipients::RecipientsArgs),
     Rekey(rekey::RekeyArgs),
+    Remote(remote::RemoteArgs),
     Render(render::RenderArgs),
     Rollback(rollback::RollbackArgs),
     Rm(remove::RemoveArgs),

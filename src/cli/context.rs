@@ -12,6 +12,7 @@ use crate::sys::{
     self, Clock, Disk, Environment, Random, Terminal, Variable, describe, host_name, read_wiped,
 };
 
+use super::away::Known;
 use super::failure::Failure;
 use super::pins::Carried;
 use super::settings::Settings;
@@ -36,6 +37,8 @@ pub(super) struct Context {
     pub(super) prompt: Prompt,
     /// The stores that the identity read last is for.
     pub(super) carried: RefCell<Carried>,
+    /// The store's home away from this machine, once it was asked for.
+    pub(super) home: Known,
     pub(super) stdin: Box<dyn Read>,
     pub(super) stdin_is_terminal: bool,
     pub(super) stdout_is_terminal: bool,
@@ -43,8 +46,10 @@ pub(super) struct Context {
 
 impl Context {
     /// Reads the schema.
-    pub(super) fn schema(&self) -> Result<Schema, Failure> {
-        Ok(schema::load(&self.disk, &self.settings.schemas)?)
+    pub(super) fn schema(&mut self) -> Result<Schema, Failure> {
+        let schema = schema::load(&self.disk, &self.settings.schemas)?;
+        self.note_home(&schema);
+        Ok(schema)
     }
 
     /// Reads the schema and opens the store, both at once where the schema is large enough to be worth a thread.
@@ -52,6 +57,7 @@ impl Context {
         let files = schema::read_files(&self.disk, &self.settings.schemas)?;
         if files.iter().map(|(_, text)| text.len()).sum::<usize>() < WORTH_A_THREAD {
             let schema = schema::parse(&files).map_err(LoadError::Invalid)?;
+            self.note_home(&schema);
             return Ok((schema, self.unlock()));
         }
         // The store goes to the thread and not the schema: the C library makes many small allocations, of which a
@@ -62,12 +68,13 @@ impl Context {
             Err(failure) => return Ok((schema::parse(&files).map_err(LoadError::Invalid)?, Err(failure))),
         };
         let schema = schema.map_err(LoadError::Invalid)?;
+        self.note_home(&schema);
         Ok((schema, store.map_err(Failure::from).and_then(|store| self.recognized(&memory, store))))
     }
 
     /// How many earlier values of a secret to keep, where the schema is not needed for anything else: if it cannot be
     /// read, nothing is dropped.
-    pub(super) fn history_kept(&self) -> usize {
+    pub(super) fn history_kept(&mut self) -> usize {
         self.schema().map_or(History::MOST, |schema| schema.history.keep)
     }
 

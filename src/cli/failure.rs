@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 
 use crate::name::NameError;
+use crate::remote::{RemoteError, RemoteProblem};
 use crate::schema::LoadError;
 use crate::store::{EnvelopeError, IdentityError, KeyProblem, StoreError};
 use crate::sys::{FileError, FileProblem, LockError, describe};
@@ -21,6 +22,8 @@ pub(super) enum Kind {
     Held,
     /// Somebody else changed it; nothing was written.
     Changed,
+    /// The other side cannot be reached for now.
+    Offline,
     /// The reader of standard output went away.
     BrokenPipe,
     /// A program could not be started; the exit code that shells give.
@@ -31,7 +34,7 @@ impl Kind {
     /// The exit code.
     pub(super) const fn code(self) -> u8 {
         match self {
-            Self::Failed | Self::BrokenPipe => 1,
+            Self::Failed | Self::Offline | Self::BrokenPipe => 1,
             Self::Usage => 2,
             Self::Finding => 3,
             Self::Held => 4,
@@ -139,6 +142,20 @@ impl From<LoadError> for Failure {
                 failure.hints.dedup();
                 failure
             }
+        }
+    }
+}
+
+impl From<RemoteError> for Failure {
+    fn from(error: RemoteError) -> Self {
+        let failure = Self::new(&error);
+        match error.problem {
+            RemoteProblem::Unreachable(_) | RemoteProblem::Busy(_) => {
+                failure.kind(Kind::Offline).hint("try again, or work on the copy here with --offline")
+            }
+            RemoteProblem::ClockSkew(_) => failure.hint("set the clock of this machine, then try again"),
+            RemoteProblem::Damaged(_) | RemoteProblem::Unsafe(_) => failure.kind(Kind::Held),
+            _ => failure,
         }
     }
 }

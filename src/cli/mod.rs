@@ -11,6 +11,7 @@ mod identities;
 mod checkout;
 mod pins;
 mod report;
+mod away;
 mod github;
 mod servers;
 mod server_view;

@@ -1,7 +1,7 @@
 //! Sentences that several commands say.
 
 use crate::name::{SecretName, nearest};
-use crate::store::{Committed, Document, Edit, Pinning, StoreError};
+use crate::store::{Committed, Document, Edit, Pinning};
 
 use super::context::Context;
 use super::failure::Failure;
@@ -33,9 +33,16 @@ pub(super) fn finish(edit: Edit<'_>, dry_run: bool, context: &mut Context) -> Re
     Ok(())
 }
 
-/// Writes an edit, and remembers what was written.
-pub(super) fn commit(edit: Edit<'_>, context: &mut Context) -> Result<Committed, StoreError> {
-    let committed = edit.commit(&context.disk, &context.author(), context.settings.patience)?;
+/// Writes an edit, where the store has a home away from this machine there too, and remembers what was written.
+pub(super) fn commit(edit: Edit<'_>, context: &mut Context) -> Result<Committed, Failure> {
+    let committed = match context.away(Some(edit.opened().document()))? {
+        Some(mut away) => {
+            let committed = away.commit(&edit, context);
+            context.keep_away(away);
+            committed?
+        }
+        None => edit.commit(&context.disk, &context.author(), context.settings.patience)?,
+    };
     if let Some(document) = &committed.document {
         context.remember(document, Pinning::Seen);
     }

@@ -7,10 +7,11 @@ use crate::store::Prompt;
 use crate::sys::{NoTerminal, SharedTerminal, System, Variable};
 
 use super::args::{Arguments, Command, parse};
+use super::away::Known;
 use super::commands::{
     check, compare, completions, diff, edit, export, generate, get, git, history, identity, import, init,
-    list, manual, merge, push, recipients, rekey, remove, render, rollback, run as run_command, server, set,
-    status, unseal,
+    list, manual, merge, push, recipients, rekey, remote, remove, render, rollback, run as run_command,
+    server, set, status, unseal,
 };
 use super::context::Context;
 use super::failure::Failure;
@@ -71,6 +72,7 @@ fn run_parsed(arguments: Arguments, system: System) -> u8 {
         terminal: Box::new(terminal),
         prompt: Prompt::new(asked),
         carried: RefCell::new(Carried::default()),
+        home: Known::default(),
         stdin: system.stdin,
         stdin_is_terminal: system.stdin_is_terminal,
         stdout_is_terminal: system.stdout_is_terminal,
@@ -104,6 +106,7 @@ fn dispatch(command: Command, context: &mut Context) -> Result<(), Failure> {
         Command::Push(args) => push::run(&args, context),
         Command::Recipients(args) => recipients::run(&args, context),
         Command::Rekey(args) => rekey::run(&args, context),
+        Command::Remote(args) => remote::run(&args, context),
         Command::Render(args) => render::run(&args, context),
         Command::Rollback(args) => rollback::run(&args, context),
         Command::Rm(args) => remove::run(&args, context),

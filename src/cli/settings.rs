@@ -49,6 +49,8 @@ pub(super) struct Settings {
     pub(super) acceptance: Acceptance,
     /// Whether a person may be asked.
     pub(super) interactive: bool,
+    /// Whether the store's home away from this machine is left alone.
+    pub(super) is_offline: bool,
     /// How long to wait for another writer.
     pub(super) patience: Duration,
     /// Whether to say what was used and why.
@@ -86,6 +88,7 @@ impl Settings {
                 Some(print) => Acceptance::Only(print.to_owned()),
             },
             patience: Duration::from_secs(arguments.lock_timeout),
+            is_offline: arguments.offline,
             verbose: arguments.verbose,
             root,
             folder,

@@ -4,7 +4,9 @@
 mod home;
 mod shelf;
 mod error;
+mod anchor;
 
+pub use anchor::{Anchor, AnchorFile};
 pub use error::{RemoteError, RemoteProblem};
 pub use home::{Entry, Fetched, Home, Next, Replaced, Version};
 pub use shelf::{Item, Put, Removed, Shelf};

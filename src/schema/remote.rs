@@ -15,6 +15,13 @@ pub struct Remote {
     pub place: Place,
 }
 
+impl Remote {
+    /// Whether the schema names secrets with which the home is reached.
+    pub fn has_own_credentials(&self) -> bool {
+        matches!(&self.home, HomeKind::S3 { bucket, .. } if bucket.credentials.is_some())
+    }
+}
+
 /// The kinds of homes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HomeKind {

@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
-use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -14,16 +12,15 @@ use crate::sys::{Disk, FolderLock};
 use super::compare::readers;
 use super::document::Document;
 use super::entries::check_secrets_text;
-use super::envelope;
 use super::error::StoreError;
 use super::exposed::{self, Exposures};
 use super::history::Earlier;
-use super::identity::Keys;
 use super::merge::{Merged, merge};
 use super::outline::DocumentError;
 use super::parts::{Header, Recipient};
+use super::prepared::Prepared;
 use super::pushes::{self, Pushes};
-use super::readers::{Upkeep, prove, sealing_keys};
+use super::readers::Upkeep;
 use super::splice::{Changes, apply, differences, lines_inside_values};
 use super::state::{Unlocked, open, read};
 use super::version::Origin;
@@ -206,11 +203,15 @@ impl Edit<'_> {
         }
     }
 
-    /// Writes the changes: all of them, or none. Waits at most `patience` for another writer, and merges what it wrote.
-    pub fn commit(self, disk: &Disk, author: &Author, patience: Duration) -> Result<Committed, StoreError> {
+    /// The store as it was opened.
+    pub fn opened(&self) -> &Unlocked {
+        self.store
+    }
+
+    /// What the changes come to on the store as it is now, with what others wrote since merged in. `_lock` is that of
+    /// the store's folder, to be held until the result is written.
+    pub fn prepare(&self, disk: &Disk, author: &Author, _lock: &FolderLock) -> Result<Prepared, StoreError> {
         let path = &self.store.path;
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let _lock = FolderLock::acquire(folder, patience)?;
         let current = read(disk, path)?;
         let newer =
             if current == self.store.sealed { None } else { Some(open(path, &current, &self.store.keys)?) };
@@ -249,13 +250,14 @@ impl Edit<'_> {
         if is_new || !committed.settled.is_empty() || !committed.forgotten.is_empty() || has_upkeep {
             let around = Around { recipients: &recipients, exposures: &exposures };
             let text = self.next_text(theirs, &region, author, &committed, &around);
-            let (document, proven) = self.write(disk, theirs, text)?;
+            let (sealed, document, proven) = self.store.seal(theirs, text, self.upkeep.wants_proof())?;
             committed.document = Some(document);
             committed.proven = proven;
             committed.generation += 1;
             committed.written = true;
+            return Ok(Prepared::new(path.clone(), committed, Some(sealed)));
         }
-        Ok(committed)
+        Ok(Prepared::new(path.clone(), committed, None))
     }
 
     fn settled_in(&self, theirs: &Document) -> Vec<SecretName> {
@@ -271,28 +273,6 @@ impl Edit<'_> {
             None => apply(theirs.secrets_text().expose(), ours),
         };
         text.map(|text| text.tidied()).map_err(StoreError::Text)
-    }
-
-    /// Writes it, after opening it with the identities at hand if readers or the key change; how many opened it.
-    fn write(
-        &self,
-        disk: &Disk,
-        theirs: &Document,
-        text: SecretText,
-    ) -> Result<(Document, usize), StoreError> {
-        let path = &self.store.path;
-        // What cannot be read back must not replace what can.
-        let next = Document::parse(text).map_err(StoreError::Text)?;
-        let keys: Vec<&str> = next.recipients().iter().map(|recipient| recipient.key.as_str()).collect();
-        let without = Keys::new(Vec::new(), &self.store.keys.prompt);
-        let known = sealing_keys(&self.store.keys, &without, theirs.recipients(), next.recipients());
-        let sealed = envelope::seal(next.text(), &keys, known)
-            .map_err(|error| StoreError::Envelope(path.clone(), error))?;
-        let proven =
-            if self.upkeep.wants_proof() { prove(path, &sealed, &next, &self.store.keys)? } else { 0 };
-        let mode = disk.permissions(path)?.mode & 0o777;
-        disk.replace(path, &sealed, mode)?;
-        Ok((next, proven))
     }
 
     /// The document one generation on.

@@ -20,7 +20,7 @@ use super::parts::{Header, Recipient};
 use super::pin::StorePrint;
 use super::pushes;
 use super::splice::{Changes, apply, differences};
-use super::state::open;
+use super::state::{Unlocked, open};
 
 /// The three sealed stores of a merge.
 pub struct Sides<'a> {
@@ -62,6 +62,13 @@ struct Outcome {
     /// What turns our secrets into the merged ones: all of it theirs.
     taken: Changes,
     conflicts: Conflicts,
+}
+
+impl Unlocked {
+    /// Merges two versions of the store by secret; `keep` is how many earlier values of a secret stay.
+    pub fn join(&self, sides: &Sides<'_>, author: &Author, keep: usize) -> Result<Joined, StoreError> {
+        join(&self.path, sides, &self.keys, author, keep)
+    }
 }
 
 /// Merges by secret. `path` is for messages; `keep` is how many earlier values of a secret stay.

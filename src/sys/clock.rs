@@ -25,3 +25,8 @@ impl Clock for FixedClock {
         self.0
     }
 }
+
+/// Waits.
+pub fn pause(time: std::time::Duration) {
+    std::thread::sleep(time);
+}

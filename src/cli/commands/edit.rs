@@ -298,7 +298,7 @@ impl Work<'_> {
                 say_committed(context, &committed);
                 self.forget_draft(context)
             }
-            Err(error) => Err(self.keep(error.into(), text, scratch, context)),
+            Err(failure) => Err(self.keep(failure, text, scratch, context)),
         }
     }
 

@@ -21,6 +21,7 @@ pub(super) mod push;
 mod readers;
 pub(super) mod recipients;
 pub(super) mod rekey;
+pub(super) mod remote;
 pub(super) mod remove;
 pub(super) mod render;
 pub(super) mod rollback;

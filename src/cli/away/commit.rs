@@ -1,0 +1,124 @@
+//! A commit where the store has a home away from this machine: there first, then here.
+//!
+//! What is killed between the two leaves the copy here behind, which the next command mends. What cannot be brought there
+//! for want of a network stays here, and the next command that writes brings it along.
+
+use std::time::Duration;
+
+use crate::cli::context::Context;
+use crate::cli::failure::{Failure, Kind};
+use crate::store::{Committed, Edit, Prepared, SIZE_LIMIT};
+use crate::sys::{FolderLock, pause};
+
+use super::look::Away;
+use super::send::{Sent, message};
+
+/// How often a lost race is run again.
+const ATTEMPTS: u32 = 30;
+
+/// The longest wait before the first of them; it doubles up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+
+/// What one attempt came to.
+enum Attempt {
+    Done(Box<Committed>),
+    Lost,
+}
+
+impl Away {
+    /// Writes an edit there and here.
+    pub(in crate::cli) fn commit(
+        &mut self,
+        edit: &Edit<'_>,
+        context: &mut Context,
+    ) -> Result<Committed, Failure> {
+        for attempt in 0..ATTEMPTS {
+            let lock = edit.opened().lock(context.settings.patience)?;
+            if let Attempt::Done(committed) = self.attempt(edit, &lock, context)? {
+                return Ok(*committed);
+            }
+            drop(lock);
+            pause(jittered(attempt, context)?);
+        }
+        Err(Failure::new(format_args!("{}: others keep writing there", self.home.label()))
+            .kind(Kind::Changed)
+            .hint("nothing was written; try again"))
+    }
+
+    fn attempt(
+        &mut self,
+        edit: &Edit<'_>,
+        lock: &FolderLock,
+        context: &mut Context,
+    ) -> Result<Attempt, Failure> {
+        let is_ahead = match self.pull(edit.opened(), false, lock, context) {
+            Ok(pulled) => {
+                pulled.say(self, context);
+                pulled.is_ahead()
+            }
+            Err(failure) if failure.kind == Kind::Offline => {
+                say_kept_here(&failure.messages.join("; "), context);
+                let prepared = edit.prepare(&context.disk, &context.author(), lock)?;
+                return here_only(prepared, lock, context);
+            }
+            Err(failure) => return Err(failure),
+        };
+        let prepared = edit.prepare(&context.disk, &context.author(), lock)?;
+        let along;
+        let (sealed, document) = match (prepared.sealed(), &prepared.committed().document) {
+            (Some(sealed), Some(document)) => (sealed.to_vec(), document),
+            // What was written here while there was no network.
+            _ if is_ahead => {
+                let path = edit.opened().path();
+                let local = context.disk.read(path, SIZE_LIMIT)?.to_vec();
+                along = edit.opened().open_version(path, &local)?;
+                (local, &along)
+            }
+            _ => return here_only(prepared, lock, context),
+        };
+        if document.has_conflicts() {
+            context.explain("not brought to the store's home before its conflicts are settled");
+            return here_only(prepared, lock, context);
+        }
+        let message = message(&prepared.committed().changes);
+        match self.send(&sealed, document, &message, context)? {
+            Sent::Lost => Ok(Attempt::Lost),
+            Sent::NotReached(error) => {
+                say_kept_here(&error.to_string(), context);
+                here_only(prepared, lock, context)
+            }
+            Sent::Done(version) => {
+                let generation = document.generation();
+                let label = self.home.label();
+                let committed = prepared.write(&context.disk, lock).map_err(|error| {
+                    let hint = format!(
+                        "it is in place at {label}: take it from there with `luca-secrets remote pull`"
+                    );
+                    Failure::from(error).hint(hint)
+                })?;
+                self.sent(version, generation, sealed, context);
+                Ok(Attempt::Done(Box::new(committed)))
+            }
+        }
+    }
+}
+
+fn here_only(prepared: Prepared, lock: &FolderLock, context: &Context) -> Result<Attempt, Failure> {
+    Ok(Attempt::Done(Box::new(prepared.write(&context.disk, lock)?)))
+}
+
+fn say_kept_here(why: &str, context: &mut Context) {
+    context.ui.warn(why);
+    context.ui.hint("the store here is written all the same; `luca-secrets remote push` brings it there, or the next command that writes");
+}
+
+/// How long to wait before an attempt: a random part of a time that doubles, so that many writers do not meet again.
+fn jittered(attempt: u32, context: &mut Context) -> Result<Duration, Failure> {
+    let longest = FIRST_PAUSE.saturating_mul(1 << attempt.min(10)).min(LONGEST_PAUSE);
+    let mut byte = [0];
+    let fill = context.random.fill(&mut byte);
+    fill.map_err(|error| Failure::new(format_args!("the system gives no randomness: {error}")))?;
+    Ok(longest.mul_f64(f64::from(byte[0]) / 255.0))
+}

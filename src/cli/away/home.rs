@@ -1,0 +1,78 @@
+//! Which home the schema gives the store.
+
+use crate::cli::context::Context;
+use crate::cli::failure::Failure;
+use crate::remote::Home;
+use crate::schema::{HomeKind, LoadError, Remote, Schema};
+use crate::store::Document;
+
+use super::look::Away;
+
+/// What is known of the store's home while a command runs.
+#[derive(Default)]
+pub(in crate::cli) struct Known {
+    /// What the schema says, once it was read.
+    settings: Option<Option<Remote>>,
+    /// The connection, kept from one write to the next.
+    open: Option<Away>,
+}
+
+impl Context {
+    /// Takes note of the home that the schema gives the store.
+    pub(in crate::cli) fn note_home(&mut self, schema: &Schema) {
+        self.home.settings = Some(schema.remote.clone());
+    }
+
+    /// The store's home, unless there is none or it is to be left alone. `document` is the opened store, which may hold
+    /// the credentials for it.
+    pub(in crate::cli) fn away(&mut self, document: Option<&Document>) -> Result<Option<Away>, Failure> {
+        if self.settings.is_offline {
+            self.explain("the store's home away from this machine is left alone: --offline");
+            return Ok(None);
+        }
+        if let Some(away) = self.home.open.take() {
+            return Ok(Some(away));
+        }
+        let Some(remote) = self.home_settings()? else { return Ok(None) };
+        let home = self.connect(&remote, document)?;
+        Ok(Some(Away::new(home, self)))
+    }
+
+    /// Keeps the connection for the next write.
+    pub(in crate::cli) fn keep_away(&mut self, away: Away) {
+        self.home.open = Some(away);
+    }
+
+    /// The home that the schema gives the store. A project without a schema has none.
+    pub(in crate::cli) fn home_settings(&mut self) -> Result<Option<Remote>, Failure> {
+        if self.home.settings.is_none() {
+            let remote = match crate::schema::load(&self.disk, &self.settings.schemas) {
+                Ok(schema) => schema.remote,
+                Err(LoadError::NoSchema(_)) => None,
+                // A mistake elsewhere in it is no reason to stop.
+                Err(LoadError::Invalid(_)) if !self.mentions_a_home() => None,
+                Err(error) => {
+                    return Err(Failure::from(error).hint(
+                        "whether the store has a home away from this machine cannot be seen; --offline leaves it alone",
+                    ));
+                }
+            };
+            self.home.settings = Some(remote);
+        }
+        Ok(self.home.settings.clone().flatten())
+    }
+
+    /// Whether a schema that cannot be read has a table for a home.
+    fn mentions_a_home(&self) -> bool {
+        let is_header = |line: &str| line.trim_start().starts_with("[remote");
+        let files = crate::schema::read_files(&self.disk, &self.settings.schemas).unwrap_or_default();
+        files.iter().any(|(_, text)| text.lines().any(is_header))
+    }
+
+    fn connect(&self, remote: &Remote, document: Option<&Document>) -> Result<Box<dyn Home>, Failure> {
+        match &remote.home {
+            HomeKind::Git { .. } => Err(Failure::new("git: not yet")),
+            HomeKind::S3 { .. } => Err(Failure::new("s3: not yet")),
+        }
+    }
+}
