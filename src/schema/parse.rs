@@ -20,6 +20,8 @@ mod github;
 mod server;
 mod install;
 mod health;
+mod bucket;
+mod remote;
 mod tree;
 #[cfg(test)]
 mod tests;
@@ -31,7 +33,7 @@ use tree::{Key, Node, Table, Value};
 const LARGEST_FILE: u64 = 16 * 1024 * 1024;
 
 /// The kinds of tables at the top of a schema file.
-const SECTIONS: [&str; 5] = ["secrets", "env-file", "github", "server", "history"];
+const SECTIONS: [&str; 6] = ["secrets", "env-file", "github", "server", "history", "remote"];
 
 /// A mistake in a schema file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -194,6 +196,11 @@ fn build(
     }
     for (context, name, value) in targets_of(tables, "server") {
         targets.server(context, name, value);
+    }
+    for (context, table) in tables {
+        if let Some((key, value)) = table.get_key_value("remote") {
+            targets.remote(*context, key, value);
+        }
     }
     targets.check_jumps();
 }

@@ -7,6 +7,7 @@ use crate::secret::SecretValue;
 use crate::sys::OpenGate;
 
 mod github;
+mod remote;
 mod servers;
 
 fn file(name: &str, text: &str) -> (PathBuf, String) {
