@@ -5,6 +5,7 @@ mod look;
 mod pull;
 mod send;
 mod commit;
+mod refresh;
 
 pub(super) use home::Known;
 pub(super) use look::{Away, Standing};

@@ -82,7 +82,9 @@ pub(crate) fn run(args: &PushArgs, context: &mut Context) -> Result<(), Failure>
     }
     let only: Vec<VariableName> =
         args.only.iter().map(|name| VariableName::parse(name)).collect::<Result<_, _>>()?;
-    let store = settled(store?)?;
+    // A rehearsal leaves the copy here alone.
+    let store = if args.dry_run.dry_run { store? } else { context.up_to_date(store?)? };
+    let store = settled(store)?;
     let options = Options { prune: args.prune, overwrite_drift: args.overwrite_drift };
     let targets = context.github_targets(&schema, store.document(), &wanted.github)?;
     if let Some(name) = only.iter().find(|name| !targets.has(name)) {
