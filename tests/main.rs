@@ -35,5 +35,6 @@ mod keyring;
 mod readme;
 mod ssh;
 mod recipients;
+mod away;
 mod github;
 mod parsers;

@@ -5,8 +5,10 @@ mod home;
 mod shelf;
 mod error;
 mod anchor;
+mod git;
 
 pub use anchor::{Anchor, AnchorFile};
 pub use error::{RemoteError, RemoteProblem};
+pub use git::{GitHome, GitPlace};
 pub use home::{Entry, Fetched, Home, Next, Replaced, Version};
 pub use shelf::{Item, Put, Removed, Shelf};

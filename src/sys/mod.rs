@@ -8,6 +8,7 @@ mod keyring;
 mod lock;
 mod memory;
 mod process;
+mod program;
 mod random;
 mod runtime;
 mod stamp;
@@ -27,6 +28,7 @@ pub use memory::{keep_in_memory, locked_buffer, protect_process, shortcoming};
 pub use process::{
     Ending, Session, SessionEnd, Signals, capture, exec, output, own_process, own_program, process_exists,
 };
+pub use program::{Finished, Program};
 pub use random::{OsRandom, Random};
 pub use runtime::block_on;
 pub use stamp::Stamp;

@@ -227,6 +227,6 @@ impl<'s> Session<'s> {
     }
 }
 
-fn ending(status: std::process::ExitStatus) -> Ending {
+pub(super) fn ending(status: std::process::ExitStatus) -> Ending {
     status.signal().map_or_else(|| Ending::Code(status.code().unwrap_or(1)), Ending::Signal)
 }

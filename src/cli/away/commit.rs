@@ -36,7 +36,9 @@ impl Away {
     ) -> Result<Committed, Failure> {
         for attempt in 0..ATTEMPTS {
             let lock = edit.opened().lock(context.settings.patience)?;
-            if let Attempt::Done(committed) = self.attempt(edit, &lock, context)? {
+            if let Attempt::Done(mut committed) = self.attempt(edit, &lock, context)? {
+                // What came from there was said already.
+                committed.merged = false;
                 return Ok(*committed);
             }
             drop(lock);

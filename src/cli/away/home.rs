@@ -2,7 +2,7 @@
 
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::remote::Home;
+use crate::remote::{GitHome, GitPlace, Home};
 use crate::schema::{HomeKind, LoadError, Remote, Schema};
 use crate::store::Document;
 
@@ -71,7 +71,16 @@ impl Context {
 
     fn connect(&self, remote: &Remote, document: Option<&Document>) -> Result<Box<dyn Home>, Failure> {
         match &remote.home {
-            HomeKind::Git { .. } => Err(Failure::new("git: not yet")),
+            HomeKind::Git { remote, branch, path } => {
+                let inherited = self.env.for_children();
+                let place = GitPlace {
+                    project: &self.settings.root,
+                    state: self.env.state_folder(),
+                    environment: inherited.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+                    is_interactive: self.settings.interactive,
+                };
+                Ok(Box::new(GitHome::new(remote, branch, path, place, self.disk.clone())?))
+            }
             HomeKind::S3 { .. } => Err(Failure::new("s3: not yet")),
         }
     }

@@ -1,0 +1,7 @@
+//! A branch of a git repository as the store's home. A push that is not refused is the compare-and-swap.
+
+mod call;
+mod trouble;
+mod home;
+
+pub use home::{GitHome, GitPlace};
