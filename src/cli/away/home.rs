@@ -8,11 +8,20 @@ use crate::store::Document;
 
 use super::look::Away;
 
+/// What the schema says of a home.
+#[derive(Default)]
+enum Settings {
+    /// It was not read yet.
+    #[default]
+    Unread,
+    /// This one, or none.
+    Read(Option<Box<Remote>>),
+}
+
 /// What is known of the store's home while a command runs.
 #[derive(Default)]
 pub(in crate::cli) struct Known {
-    /// What the schema says, once it was read.
-    settings: Option<Option<Remote>>,
+    settings: Settings,
     /// The connection, kept from one write to the next.
     open: Option<Away>,
 }
@@ -20,7 +29,7 @@ pub(in crate::cli) struct Known {
 impl Context {
     /// Takes note of the home that the schema gives the store.
     pub(in crate::cli) fn note_home(&mut self, schema: &Schema) {
-        self.home.settings = Some(schema.remote.clone());
+        self.home.settings = Settings::Read(schema.remote.clone().map(Box::new));
     }
 
     /// The store's home, unless there is none or it is to be left alone. `document` is the opened store, which may hold
@@ -45,21 +54,22 @@ impl Context {
 
     /// The home that the schema gives the store. A project without a schema has none.
     pub(in crate::cli) fn home_settings(&mut self) -> Result<Option<Remote>, Failure> {
-        if self.home.settings.is_none() {
-            let remote = match crate::schema::load(&self.disk, &self.settings.schemas) {
-                Ok(schema) => schema.remote,
-                Err(LoadError::NoSchema(_)) => None,
-                // A mistake elsewhere in it is no reason to stop.
-                Err(LoadError::Invalid(_)) if !self.mentions_a_home() => None,
-                Err(error) => {
-                    return Err(Failure::from(error).hint(
-                        "whether the store has a home away from this machine cannot be seen; --offline leaves it alone",
-                    ));
-                }
-            };
-            self.home.settings = Some(remote);
+        if let Settings::Read(remote) = &self.home.settings {
+            return Ok(remote.as_deref().cloned());
         }
-        Ok(self.home.settings.clone().flatten())
+        let remote = match crate::schema::load(&self.disk, &self.settings.schemas) {
+            Ok(schema) => schema.remote,
+            Err(LoadError::NoSchema(_)) => None,
+            // A mistake elsewhere in it is no reason to stop.
+            Err(LoadError::Invalid(_)) if !self.mentions_a_home() => None,
+            Err(error) => {
+                return Err(Failure::from(error).hint(
+                    "whether the store has a home away from this machine cannot be seen; --offline leaves it alone",
+                ));
+            }
+        };
+        self.home.settings = Settings::Read(remote.clone().map(Box::new));
+        Ok(remote)
     }
 
     /// Whether a schema that cannot be read has a table for a home.
@@ -69,7 +79,7 @@ impl Context {
         files.iter().any(|(_, text)| text.lines().any(is_header))
     }
 
-    fn connect(&self, remote: &Remote, document: Option<&Document>) -> Result<Box<dyn Home>, Failure> {
+    fn connect(&self, remote: &Remote, _document: Option<&Document>) -> Result<Box<dyn Home>, Failure> {
         match &remote.home {
             HomeKind::Git { remote, branch, path } => {
                 let inherited = self.env.for_children();

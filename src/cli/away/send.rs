@@ -56,15 +56,13 @@ impl Away {
 
 /// What changed, by names: a summary of one line, then a line each.
 pub(in crate::cli) fn message(changes: &[(SecretName, Change)]) -> String {
-    let summary = match changes {
-        [] => "Keep house".to_owned(),
-        _ => {
-            let shown: Vec<String> = changes.iter().take(MOST_NAMES).map(phrase).collect();
-            let more = changes.len().saturating_sub(MOST_NAMES);
-            let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-            format!("{}{more}", shown.join(", "))
-        }
-    };
+    if changes.is_empty() {
+        return "Keep house".to_owned();
+    }
+    let shown: Vec<String> = changes.iter().take(MOST_NAMES).map(phrase).collect();
+    let more = changes.len().saturating_sub(MOST_NAMES);
+    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    let summary = format!("{}{more}", shown.join(", "));
     if changes.len() <= MOST_NAMES {
         return summary;
     }

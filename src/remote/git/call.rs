@@ -11,7 +11,7 @@ use crate::store::SIZE_LIMIT;
 use crate::sys::{Ending, Finished, Program, describe};
 
 /// How long a call may take that goes over the network.
-const NETWORK_TIME: Duration = Duration::from_secs(60);
+const NETWORK_TIME: Duration = Duration::from_mins(1);
 
 /// Settings that hold for every call, whatever the user's own say.
 const SETTINGS: [&str; 8] = [

@@ -1,5 +1,7 @@
 //! `remote status`: how the copy here stands to the one there.
 
+use std::fmt::Write as _;
+
 use clap::Args;
 use serde::Serialize;
 
@@ -103,7 +105,7 @@ fn lines(report: &Report) -> String {
     let mut text = format!("home      {}\n", report.home);
     for (label, side) in [("here ", &report.here), ("there", &report.there)] {
         if let Some(Side { generation, written, by }) = side {
-            text.push_str(&format!("{label}     generation {generation}, written {written} by {by}\n"));
+            let _ = writeln!(text, "{label}     generation {generation}, written {written} by {by}");
         }
     }
     let standing = match report.standing {
@@ -114,14 +116,14 @@ fn lines(report: &Report) -> String {
         "missing" => "there is no copy here",
         _ => "both have changed",
     };
-    text.push_str(&format!("standing  {standing}\n"));
+    let _ = writeln!(text, "standing  {standing}");
     for Row { name, change } in &report.changes {
         let word = match change {
             Change::Added => "only there",
             Change::Changed => "another value",
             Change::Removed => "only here",
         };
-        text.push_str(&format!("  {name}  {word}\n"));
+        let _ = writeln!(text, "  {name}  {word}");
     }
     text
 }
