@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::store::{Direction, EffectNote, Outcome, RotationRecord, State, Values};
+use crate::store::{Direction, EffectNote, Material, Outcome, RotationRecord, State, Values};
 use crate::sys::Random;
 
 use super::credential::{Asked, Credential};
@@ -133,8 +133,9 @@ impl<'e> Engine<'e> {
 
     fn stage(&mut self, start: Start) -> Go {
         let now = self.outside.watch.now();
-        let id = ulid(now, self.outside.random)
-            .map_err(|error| Ending::Refused(Trouble::rejected(format_args!("the system gives no randomness: {error}"))))?;
+        let id = ulid(now, self.outside.random).map_err(|error| {
+            Ending::Refused(Trouble::rejected(format_args!("the system gives no randomness: {error}")))
+        })?;
         let mut record = RotationRecord {
             id,
             kind: start.kind,
@@ -149,19 +150,24 @@ impl<'e> Engine<'e> {
             current: start.current,
             pending: Values::new(),
             deploys: Vec::new(),
-            material: Default::default(),
+            material: Material::new(),
             effects: Vec::new(),
             reason: None,
         };
         let step = look_step();
         self.outside.seen.begins(&step, &record);
         let found = self.look(&record.current);
-        let outcome = found.as_ref().map(|lines| lines.join("; "));
-        self.outside.seen.ended(&step, &record, outcome.as_deref());
+        let lines = found.as_ref().map(|lines| lines.join("; "));
+        self.outside.seen.ended(
+            &step,
+            &record,
+            lines.as_ref().map(String::as_str).map_err(|trouble| *trouble),
+        );
         found.map_err(Ending::Refused)?;
         let created = self.credential.create(&record.current, &record.id, self.outside.random);
         let created = created.map_err(Ending::Refused)?;
-        (record.pending, record.deploys, record.material) = (created.pending, created.deploys, created.material);
+        (record.pending, record.deploys, record.material) =
+            (created.pending, created.deploys, created.material);
         record.state = State::Staged;
         let staged = self.outside.journal.write(&record, &Values::new(), true);
         staged.map_err(|trouble| match trouble.kind {
@@ -207,8 +213,9 @@ impl<'e> Engine<'e> {
             return Ok(());
         }
         if self.is_final() {
-            let trouble = Trouble::held("the old credential is being ended, and there is no way back")
-                .hint("bring it to its end with `luca-secrets rotate --resume`; a new rotation makes another value");
+            let trouble = Trouble::held("the old credential is being ended, and there is no way back").hint(
+                "bring it to its end with `luca-secrets rotate --resume`; a new rotation makes another value",
+            );
             return Err(Ending::Refused(trouble));
         }
         let steps = self.steps();
@@ -307,15 +314,17 @@ impl<'e> Engine<'e> {
         held.state = State::Held;
         held.reason = Some(match &held.reason {
             // Why it goes back is worth knowing still.
-            Some(reason) if matches!(held.direction, Direction::Back { .. }) && !reason.contains(&trouble.message) => {
+            Some(reason)
+                if matches!(held.direction, Direction::Back { .. }) && !reason.contains(&trouble.message) =>
+            {
                 format!("{reason}; then: {}", trouble.message)
             }
             _ => trouble.message.clone(),
         });
         match self.write(held, &Values::new(), false) {
-            Ok(()) => Ending::Held(trouble),
             Err(Ending::Lost(lost)) => Ending::Lost(lost),
-            Err(_) => Ending::Held(trouble),
+            // Where the journal cannot be written it says less, and nothing wrong.
+            _ => Ending::Held(trouble),
         }
     }
 
@@ -353,7 +362,7 @@ impl<'e> Engine<'e> {
     }
 
     fn record(&self) -> &RotationRecord {
-        record_of(&self.record)
+        record_of(self.record.as_ref())
     }
 }
 
@@ -379,9 +388,9 @@ fn look_step() -> Step {
 
 /// The record of a run, borrowed apart from everything else in it.
 #[allow(clippy::expect_used)]
-fn record_of(record: &Option<RotationRecord>) -> &RotationRecord {
+fn record_of(record: Option<&RotationRecord>) -> &RotationRecord {
     // Nothing walks before there is one.
-    record.as_ref().expect("a run has a record")
+    record.expect("a run has a record")
 }
 
 /// How long a step is tried for.

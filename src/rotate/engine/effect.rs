@@ -5,7 +5,7 @@ use crate::rotate::step::{Action, Step};
 use crate::rotate::trouble::{Trouble, TroubleKind};
 use crate::store::{Direction, EffectNote, Outcome, RotationRecord, Values};
 
-use super::{Ending, Engine, Go, Tries, is_open};
+use super::{Ending, Engine, Go, Tries, is_open, record_of};
 
 impl Engine<'_> {
     /// An effect at the credential's source.
@@ -17,9 +17,9 @@ impl Engine<'_> {
                 return Ok(());
             }
             self.intend(step, &Values::new(), &mut tries)?;
-            let outcome = self.credential.run(step, super::record_of(&self.record));
+            let outcome = self.credential.run(step, record_of(self.record.as_ref()));
             match outcome {
-                Ok(evidence) => return self.applied(step, evidence),
+                Ok(evidence) => return self.applied(step, &evidence),
                 Err(trouble) => self.failed(step, &trouble, &mut tries)?,
             }
             if self.has_turned(step) {
@@ -34,13 +34,13 @@ impl Engine<'_> {
         let mut tries = Tries::default();
         loop {
             self.intend(step, &Values::new(), &mut tries)?;
-            match self.credential.answered(step, super::record_of(&self.record), Vec::new()) {
+            match self.credential.answered(step, record_of(self.record.as_ref()), Vec::new()) {
                 Ok(created) => {
                     let mut next = self.record().clone();
                     (next.pending, next.deploys, next.material) =
                         (created.pending, created.deploys, created.material);
                     self.record = Some(next);
-                    return self.applied(step, "made, and in the journal".to_owned());
+                    return self.applied(step, "made, and in the journal");
                 }
                 Err(trouble) => self.failed(step, &trouble, &mut tries)?,
             }
@@ -54,14 +54,16 @@ impl Engine<'_> {
     pub(super) fn deploy(&mut self, step: &Step, number: usize) -> Go {
         self.begins(step);
         let Some(values) = self.record().deploys.get(number).cloned() else {
-            return Err(self.hold(Trouble::held(format_args!("the journal has no values for step {}", step.name))));
+            return Err(
+                self.hold(Trouble::held(format_args!("the journal has no values for step {}", step.name)))
+            );
         };
         let secrets = self.record().deploys.iter().flat_map(|values| values.keys().cloned()).collect();
         let mut tries = Tries::default();
         loop {
             self.intend(step, &values, &mut tries)?;
             match self.outside.deployer.deploy(&secrets) {
-                Ok(evidence) => return self.applied(step, evidence),
+                Ok(evidence) => return self.applied(step, &evidence),
                 Err(trouble) => self.failed(step, &trouble, &mut tries)?,
             }
             if self.has_turned(step) {
@@ -81,18 +83,21 @@ impl Engine<'_> {
             if !self.record().effects.last().is_some_and(|note| is_open(note) && note.step == step.name) {
                 return Ok(false);
             }
-            match self.credential.probe(step, super::record_of(&self.record)) {
-                Ok(Probed::Applied(evidence)) => return self.applied(step, evidence).map(|()| true),
+            match self.credential.probe(step, record_of(self.record.as_ref())) {
+                Ok(Probed::Applied(evidence)) => return self.applied(step, &evidence).map(|()| true),
                 Ok(Probed::NotApplied) => {
                     self.note(Outcome::Rejected, "a probe saw that it was not done");
                     return Ok(false);
                 }
                 Ok(Probed::Changed(what)) => {
-                    let trouble = Trouble::held(format_args!("{}: somebody else has changed it: {what}", step.shown));
+                    let trouble =
+                        Trouble::held(format_args!("{}: somebody else has changed it: {what}", step.shown));
                     return Err(self.hold(trouble));
                 }
                 Err(trouble) => match trouble.kind {
-                    TroubleKind::Unavailable | TroubleKind::InDoubt => self.again(step, &trouble, tries, true)?,
+                    TroubleKind::Unavailable | TroubleKind::InDoubt => {
+                        self.again(step, &trouble, tries, true)?;
+                    }
                     TroubleKind::Rejected | TroubleKind::Held => {
                         self.ended(step, Err(&trouble));
                         return Err(self.hold(trouble));
@@ -137,10 +142,10 @@ impl Engine<'_> {
     }
 
     /// A step is done.
-    pub(super) fn applied(&mut self, step: &Step, evidence: String) -> Go {
+    pub(super) fn applied(&mut self, step: &Step, evidence: &str) -> Go {
         let is_effect = matches!(step.action, Action::Effect | Action::Issue | Action::Deploy(_));
         if is_effect {
-            self.note(Outcome::Applied, &evidence);
+            self.note(Outcome::Applied, evidence);
         }
         let mut next = self.record().clone();
         next.done += 1;
@@ -153,7 +158,7 @@ impl Engine<'_> {
         // What only the source could make has to be where nobody loses it before it is used.
         let everywhere = matches!(step.action, Action::Issue | Action::Ask);
         let written = self.write(next, &Values::new(), everywhere);
-        self.ended(step, Ok(&evidence));
+        self.ended(step, Ok(evidence));
         written
     }
 
@@ -219,10 +224,10 @@ impl Engine<'_> {
     }
 
     pub(super) fn begins(&mut self, step: &Step) {
-        self.outside.seen.begins(step, super::record_of(&self.record));
+        self.outside.seen.begins(step, record_of(self.record.as_ref()));
     }
 
     pub(super) fn ended(&mut self, step: &Step, outcome: Result<&str, &Trouble>) {
-        self.outside.seen.ended(step, super::record_of(&self.record), outcome);
+        self.outside.seen.ended(step, record_of(self.record.as_ref()), outcome);
     }
 }

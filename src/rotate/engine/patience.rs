@@ -32,8 +32,8 @@ impl Patience {
         tries: 5,
         runs: 3,
         first: Duration::from_secs(1),
-        longest: Duration::from_secs(300),
-        altogether: Duration::from_secs(900),
+        longest: Duration::from_mins(5),
+        altogether: Duration::from_mins(15),
     };
 
     /// Where a person looks on.

@@ -19,8 +19,8 @@ impl Engine<'_> {
         self.begins(step);
         let mut tries = Tries::default();
         loop {
-            match self.credential.prove(step, record_of(&self.record)) {
-                Ok(evidence) => return self.applied(step, evidence),
+            match self.credential.prove(step, record_of(self.record.as_ref())) {
+                Ok(evidence) => return self.applied(step, &evidence),
                 Err(trouble) => match trouble.kind {
                     TroubleKind::Unavailable | TroubleKind::InDoubt => {
                         self.again(step, &trouble, &mut tries, true)?;
@@ -42,7 +42,7 @@ impl Engine<'_> {
     pub(super) fn ask(&mut self, step: &Step) -> Go {
         self.begins(step);
         for _ in 0..ANSWERS {
-            let question = match self.credential.question(step, record_of(&self.record)) {
+            let question = match self.credential.question(step, record_of(self.record.as_ref())) {
                 Ok(question) => question,
                 Err(trouble) if trouble.kind == TroubleKind::Held => return Err(self.hold(trouble)),
                 Err(trouble) => return Err(self.leave(step, trouble)),
@@ -51,10 +51,11 @@ impl Engine<'_> {
             let taken = self.take(step, &answers)?;
             let Some(created) = taken else { continue };
             let mut next = self.record().clone();
-            (next.pending, next.deploys, next.material) = (created.pending, created.deploys, created.material);
+            (next.pending, next.deploys, next.material) =
+                (created.pending, created.deploys, created.material);
             self.record = Some(next);
             let evidence = if question.fields.is_empty() { "confirmed" } else { "given, and looked at" };
-            return self.applied(step, evidence.to_owned());
+            return self.applied(step, evidence);
         }
         let why = step.shown.clone();
         self.rest(State::Waiting, &why)?;
@@ -65,7 +66,7 @@ impl Engine<'_> {
     fn take(&mut self, step: &Step, answers: &[SecretValue]) -> Result<Option<Created>, Ending> {
         let mut tries = Tries::default();
         loop {
-            match self.credential.answered(step, record_of(&self.record), answers.to_vec()) {
+            match self.credential.answered(step, record_of(self.record.as_ref()), answers.to_vec()) {
                 Ok(created) => return Ok(Some(created)),
                 Err(trouble) => match trouble.kind {
                     TroubleKind::Rejected => {
@@ -87,7 +88,8 @@ impl Engine<'_> {
         let now = self.outside.watch.now();
         if self.record().not_before.is_none() {
             let until = now.checked_add(time).unwrap_or(jiff::Timestamp::MAX);
-            let next = RotationRecord { not_before: Some(until), state: State::Grace, ..self.record().clone() };
+            let next =
+                RotationRecord { not_before: Some(until), state: State::Grace, ..self.record().clone() };
             self.write(next, &Values::new(), false)?;
         }
         let mut tries = Tries::default();
@@ -103,8 +105,8 @@ impl Engine<'_> {
                 self.outside.watch.pause(left);
                 continue;
             }
-            match self.credential.quiet(step, record_of(&self.record)) {
-                Ok(Quiet::Yes(evidence)) => return self.applied(step, evidence),
+            match self.credential.quiet(step, record_of(self.record.as_ref())) {
+                Ok(Quiet::Yes(evidence)) => return self.applied(step, &evidence),
                 Ok(Quiet::NotYet(why)) => self.not_yet(step, &why, &mut tries)?,
                 Err(trouble) => match trouble.kind {
                     TroubleKind::Unavailable | TroubleKind::InDoubt => {

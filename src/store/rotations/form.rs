@@ -112,7 +112,7 @@ fn lines<'o, 't>(outline: &'o Outline<'t>, table: usize) -> Option<Lines<'o, 't>
     Some(lines)
 }
 
-impl<'o> Tables<'o, '_> {
+impl Tables<'_, '_> {
     fn record(&self) -> Option<RotationRecord> {
         let main = self.named.get("")?;
         let known: HashSet<&str> = [
