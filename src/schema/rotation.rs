@@ -58,6 +58,14 @@ pub enum RotationKind {
 }
 
 impl RotationKind {
+    /// The settings of a login of a PostgreSQL database, if it is one.
+    pub const fn postgres(&self) -> Option<&Postgres> {
+        match self {
+            Self::PostgresAlternating(settings) | Self::PostgresSingle(settings) => Some(settings),
+            Self::Generated => None,
+        }
+    }
+
     /// The name in schemas and in the journal.
     pub const fn name(&self) -> &'static str {
         match self {

@@ -114,7 +114,8 @@ fn check_reference(context: Context<'_>, schema: &Schema, reference: &Reference)
         Referent::Server(_) => {}
         Referent::Secret(name, types) => match schema.secrets.get(name) {
             None => {
-                complain(format!("no secret `{name}` is declared"), nearest(context, name, &schema.secrets))
+                let message = format!("no secret `{name}` is declared");
+                complain(message, nearest(context, name, &schema.secrets));
             }
             Some(entry) if !types.is_empty() && !types.contains(&entry.kind) => {
                 let wanted: Vec<&str> = types.iter().map(Type::name).collect();
