@@ -15,6 +15,7 @@ mod context;
 mod entry;
 mod history;
 mod policy;
+mod rotation;
 mod target;
 mod github;
 mod server;
