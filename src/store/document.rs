@@ -8,6 +8,7 @@
 //! [conflicts]          # what two branches changed in different ways
 //! [history]            # "group.key" = [{ since, until, origin, value }, …], newest first
 //! [exposed]            # "group.key" = { since, to, reason }: known to somebody who is no longer a reader
+//! [due]                # "group.key" = { from, every, next }: when rotations are due
 //! [pushes.github.NAME] # what was pushed there, as keyed digests
 //! ```
 //! Parts that this version does not know are carried along as they are.
@@ -22,6 +23,7 @@ use crate::name::SecretName;
 use crate::secret::{FingerprintKey, SecretText, SecretValue};
 
 use super::conflict::{self, Conflicts};
+use super::due::{self, Dues};
 use super::entries::{Entry, entries, sort};
 use super::exposed::{self, Exposures};
 use super::history;
@@ -49,6 +51,8 @@ pub struct Document {
     pub(super) pushes: AllPushes,
     /// Secrets whose value somebody knows who should not.
     pub(super) exposures: Exposures,
+    /// When rotations are due.
+    pub(super) dues: Dues,
     /// The line of each secret's version by name, looked for when the first is asked for: reading values needs none.
     versions: OnceLock<HashMap<String, Range>>,
     /// The lines of the table of earlier values.
@@ -71,6 +75,7 @@ impl Document {
         refuse_what_toml_refuses(plain, &outline)?;
         let conflicts = conflict::read(plain, &outline)?;
         let exposures = exposed::read(plain, &outline)?;
+        let dues = due::read(plain, &outline)?;
         let history = history::find(plain, &outline)?;
         let pushes = pushes::read(plain, &outline)?;
         let (regions, foreign) = regions(plain, &outline.tables);
@@ -85,6 +90,7 @@ impl Document {
             conflicts,
             pushes,
             exposures,
+            dues,
             versions,
             history,
             histories,

@@ -11,6 +11,7 @@ use crate::sys::{Disk, FolderLock};
 
 use super::compare::readers;
 use super::document::Document;
+use super::due::{self, Due};
 use super::entries::check_secrets_text;
 use super::error::StoreError;
 use super::exposed::{self, Exposures};
@@ -101,6 +102,8 @@ pub struct Edit<'a> {
     text: Option<SecretText>,
     /// What is to be known of pushes: before and after.
     pub(super) pushes: BTreeMap<TargetName, (Pushes, Pushes)>,
+    /// When rotations are due, where that changes.
+    pub(super) dues: BTreeMap<SecretName, Due>,
     /// What changes beside secrets.
     pub(super) upkeep: Upkeep,
 }
@@ -118,6 +121,7 @@ impl Unlocked {
             forgotten: BTreeSet::new(),
             text: None,
             pushes: BTreeMap::new(),
+            dues: BTreeMap::new(),
             upkeep: Upkeep::default(),
         }
     }
@@ -245,7 +249,8 @@ impl Edit<'_> {
         let has_upkeep = self.upkeep.rekey
             || recipients.as_slice() != theirs.recipients()
             || exposures != theirs.exposures
-            || self.next_pushes(theirs) != theirs.pushes;
+            || self.next_pushes(theirs) != theirs.pushes
+            || self.next_dues(theirs) != theirs.dues;
         let is_new = region.expose() != theirs.secrets_text().expose();
         if is_new || !committed.settled.is_empty() || !committed.forgotten.is_empty() || has_upkeep {
             let around = Around { recipients: &recipients, exposures: &exposures };
@@ -295,7 +300,8 @@ impl Edit<'_> {
             exposed::tidy(&mut exposures, name, &theirs.grown(name, new, &self.forgotten, self.keep));
         }
         let exposures = exposed::spell(&exposures);
-        let own = [&conflicts, &history, &exposures, &pushes].map(SecretText::expose);
+        let dues = due::spell(&self.next_dues(theirs));
+        let own = [&conflicts, &history, &exposures, &dues, &pushes].map(SecretText::expose);
         let tables = theirs.foreign().chain(own.into_iter().filter(|table| !table.is_empty()));
         let header = Header {
             generation: theirs.generation() + 1,

@@ -5,9 +5,10 @@ use crate::schema::rotation::{Postgres, Rotation, RotationKind};
 
 use super::context::Context;
 use super::tree::{Key, Table, Value};
+use super::window;
 
 /// The keys that every kind has.
-const USUAL_KEYS: [&str; 4] = ["every", "grace", "on", "with"];
+const USUAL_KEYS: [&str; 6] = ["every", "grace", "jitter", "on", "window", "with"];
 
 const KINDS: [&str; 2] = ["generated", "postgres-alternating"];
 
@@ -20,6 +21,8 @@ pub(super) fn rotate(context: Context<'_>, key: &Key<'_>, value: &Value<'_>) -> 
         match key.get_ref().as_ref() {
             "every" => rotation.every = context.duration(key, value),
             "grace" => rotation.grace = context.duration(key, value),
+            "jitter" => rotation.jitter = context.duration(key, value).unwrap_or_default(),
+            "window" => rotation.window = window::window(context, key, value),
             "with" => {}
             "on" => rotation.on = server(context, key, value),
             own if own_keys.contains(&own) => {}
@@ -29,7 +32,20 @@ pub(super) fn rotate(context: Context<'_>, key: &Key<'_>, value: &Value<'_>) -> 
             }
         }
     }
+    if let Some((key, value)) = table.get_key_value("jitter") {
+        check_jitter(context, key, value, &rotation);
+    }
     Some(rotation)
+}
+
+fn check_jitter(context: Context<'_>, key: &Key<'_>, value: &Value<'_>, rotation: &Rotation) {
+    match rotation.every {
+        None => context.error(&key.span(), "`jitter` needs `every`"),
+        Some(every) if rotation.jitter > every / 2 => {
+            context.error(&value.span(), "`jitter` must be at most half of `every`");
+        }
+        Some(_) => {}
+    }
 }
 
 /// The kind with its settings, and the keys that are its own.
