@@ -10,7 +10,7 @@ use super::trouble::Trouble;
 
 /// One credential that can be replaced at its source. The contract:
 ///
-/// - Nothing but [`run`](Self::run) changes anything outside this process. Everything else only looks, and may be called
+/// - Nothing but [`run`](Self::run) and an [`Action::Issue`](super::Action::Issue) changes anything outside this process. Everything else only looks, and may be called
 ///   at any time and any number of times.
 /// - [`run`](Self::run) done twice with the same record is as good as done once: same values, same bytes.
 /// - A definite answer is one that the credential's own service gave and proved to be its own (over TLS that was verified,
@@ -60,7 +60,8 @@ pub trait Credential {
     fn question(&mut self, step: &Step, record: &RotationRecord) -> Result<Question, Trouble>;
 
     /// Takes a person's answers, in the order of the question's fields, having looked at them: what is refused here has left
-    /// no trace. Changes what was created.
+    /// no trace. Changes what was created. For an [`Action::Issue`](super::Action::Issue) it gets the new values from the
+    /// source, having taken away there what an earlier try has left.
     fn answered(
         &mut self,
         step: &Step,

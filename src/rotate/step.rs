@@ -26,6 +26,10 @@ pub enum Action {
     /// Changes something at the credential's source: [`Credential::run`](super::Credential::run), settled by
     /// [`Credential::probe`](super::Credential::probe) where its outcome is in doubt.
     Effect,
+    /// Has the source itself make the new values, where only it can: [`Credential::answered`](super::Credential::answered)
+    /// without answers. Its outcome is never probed, since what was made is known only to whoever got the reply: it is
+    /// done again, and first takes away at the source what an earlier try has left there.
+    Issue,
     /// Shows that something is so, by looking: [`Credential::prove`](super::Credential::prove).
     Prove,
     /// Writes the values of the deploy with this number into the store, and brings them to the consumers.
