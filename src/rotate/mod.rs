@@ -8,8 +8,10 @@ mod trouble;
 mod step;
 mod credential;
 mod seams;
+mod schedule;
 
 pub use credential::{Answer, Asked, Created, Credential, Field, Probed, Question, Quiet};
+pub use schedule::{MOST_FAILURES, Settling, Standing, Terms, is_clock_behind};
 pub use seams::{Deployer, Journal, Person, Seen};
 pub use step::{Action, Step};
 pub use trouble::{Trouble, TroubleKind};

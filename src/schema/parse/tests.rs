@@ -8,6 +8,7 @@ use crate::sys::OpenGate;
 
 mod github;
 mod remote;
+mod schedule;
 mod servers;
 
 fn file(name: &str, text: &str) -> (PathBuf, String) {
