@@ -206,7 +206,8 @@ impl<'s> Terms<'s> {
         let period = SignedDuration::try_from(self.every()).unwrap_or(NOTICE);
         let next = self.next(from)?;
         // A credential's end does not wait for anybody.
-        let next = if self.rotation.every.is_some() { next.max(later(now, NOTICE.min(period))) } else { next };
+        let next =
+            if self.rotation.every.is_some() { next.max(later(now, NOTICE.min(period))) } else { next };
         Some(entry(from, self.every(), next))
     }
 

@@ -28,8 +28,11 @@ pub use fit::{Fit, Unfit, host_and_port, is_account};
 pub use generate::{GenerateError, LONGEST_GENERATED, WEAKEST_BITS, generate, policy_entropy_bits};
 pub use github::{GITHUB_API, GithubScope, GithubTarget, LARGEST_GITHUB_VALUE, Visibility, WORKFLOW_SEES};
 pub use keys::HostKey;
+pub use model::{
+    Alphabet, EXPIRY_NOTICE_DAYS, Entry, EnvFile, Group, History, Place, Policy, Rules, Schema, Type,
+    Variable,
+};
 pub use notify::{Notify, NotifyVia};
-pub use model::{Alphabet, EXPIRY_NOTICE_DAYS, Entry, EnvFile, Group, History, Place, Policy, Rules, Schema, Type, Variable};
 pub use parse::{LoadError, SchemaError, load, parse, read_files};
 pub use remote::{BackupTarget, Bucket, HomeKind, Keep, Remote, ShelfKind};
 pub use rotation::{Postgres, Rotation, RotationKind};

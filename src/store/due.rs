@@ -146,9 +146,9 @@ pub(super) fn spell(dues: &Dues) -> SecretText {
 /// The tables of two stores that grew from `base`, by rotation.
 pub(super) fn join(base: &Dues, ours: &Dues, theirs: &Dues) -> Dues {
     let names: BTreeSet<&SecretName> = ours.keys().chain(theirs.keys()).collect();
-    let joined = names.into_iter().filter_map(|name| {
-        Some((name.clone(), join_one(base.get(name), ours.get(name), theirs.get(name))?))
-    });
+    let joined = names
+        .into_iter()
+        .filter_map(|name| Some((name.clone(), join_one(base.get(name), ours.get(name), theirs.get(name))?)));
     joined.collect()
 }
 

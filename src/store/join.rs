@@ -106,7 +106,8 @@ pub fn join(
     let exposures =
         exposed::spell(&exposures(&base, &base_recipients, &ours, &theirs, &outcome.taken, author));
     let dues = due::spell(&due::join(&base.dues, &ours.dues, &theirs.dues));
-    let own = [&conflicts, &history, &exposures, &dues, &pushes].into_iter().filter(|table| !table.is_empty());
+    let own =
+        [&conflicts, &history, &exposures, &dues, &pushes].into_iter().filter(|table| !table.is_empty());
     let tables = foreign.iter().chain(own);
     let versions = versions(&ours, &theirs, &outcome.taken);
     let text = Document::compose(

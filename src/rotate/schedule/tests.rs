@@ -129,7 +129,11 @@ fn an_entry_of_a_wrong_clock_never_lets_anything_run() {
     ];
     for known in wrong {
         let (due, why) = settled(Some(&known), None);
-        assert_eq!((due.from, due.next, why), (now(), plus(now(), 90 * DAY), Settling::WrongClock), "{known:?}");
+        assert_eq!(
+            (due.from, due.next, why),
+            (now(), plus(now(), 90 * DAY), Settling::WrongClock),
+            "{known:?}"
+        );
     }
     // Clocks that differ by minutes are right.
     assert_eq!(settled(Some(&done(plus(now(), 300))), None).1, Settling::Kept);
@@ -195,7 +199,9 @@ fn failures_are_tried_again_later_and_then_not_at_all() {
     let due = Due { next: now(), ..done(plus(now(), -90 * DAY)) };
     let fail = |due: &Due, at| with(&rotation(), |terms| terms.failed(due, at));
     let once = fail(&due, now());
-    assert!(!may_run(&rotation(), &once, plus(now(), 3599)) && may_run(&rotation(), &once, plus(now(), 3600)));
+    assert!(
+        !may_run(&rotation(), &once, plus(now(), 3599)) && may_run(&rotation(), &once, plus(now(), 3600))
+    );
     let twice = fail(&once, plus(now(), 3600));
     assert!(!may_run(&rotation(), &twice, plus(now(), 3 * 3600 - 1)));
     assert!(may_run(&rotation(), &twice, plus(now(), 3 * 3600)));
@@ -278,8 +284,9 @@ fn moments() -> impl Strategy<Value = Timestamp> {
 fn entries() -> impl Strategy<Value = Due> {
     let every = prop_oneof![Just(Duration::ZERO), (1u64..400 * 86_400).prop_map(Duration::from_secs)];
     let moment = || prop::option::of(moments());
-    (moments(), every, moments(), moment(), 0..5u32, moment())
-        .prop_map(|(from, every, next, last, failures, failed)| Due { from, every, next, last, failures, failed })
+    (moments(), every, moments(), moment(), 0..5u32, moment()).prop_map(
+        |(from, every, next, last, failures, failed)| Due { from, every, next, last, failures, failed },
+    )
 }
 
 fn rotations() -> impl Strategy<Value = Rotation> {

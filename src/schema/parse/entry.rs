@@ -229,7 +229,8 @@ fn expires(context: Context<'_>, key: &Key<'_>, value: &Value<'_>, entry: &mut E
             "on" => entry.expires = day(context, key, value),
             "warn" => {
                 let days = context.duration(key, value).map(|time| time.as_secs() / SECONDS_OF_A_DAY);
-                let days = days.and_then(|days| i32::try_from(days).ok()).filter(|days| (1..=3650).contains(days));
+                let days =
+                    days.and_then(|days| i32::try_from(days).ok()).filter(|days| (1..=3650).contains(days));
                 match days {
                     Some(days) => entry.expiry_notice = days,
                     None => context.error(&value.span(), "`warn` must lie between 1d and 3650d"),

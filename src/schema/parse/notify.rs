@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::schema::notify::{Notify, NotifyVia};
 use crate::schema::Fit;
+use crate::schema::notify::{Notify, NotifyVia};
 
 use super::context::Context;
 use super::target::Targets;

@@ -66,7 +66,8 @@ fn clock(context: Context<'_>, key: &Key<'_>, value: &Value<'_>) -> Option<Time>
 fn hour_and_minute(text: &str) -> Option<Time> {
     let (hour, minute) = text.split_once(':')?;
     let number = |digits: &str| -> Option<i8> {
-        (digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| digits.parse().ok())?
+        (digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit()))
+            .then(|| digits.parse().ok())?
     };
     Time::new(number(hour)?, number(minute)?, 0, 0).ok()
 }
@@ -87,6 +88,7 @@ fn check_length(context: Context<'_>, value: &Value<'_>, window: &Window) {
     if window.from == window.to {
         context.error(&value.span(), "`window` never opens: leave it out for any hour");
     } else if length < SHORTEST {
-        context.error(&value.span(), "`window` is shorter than 30 minutes, so that a scheduler could miss it");
+        context
+            .error(&value.span(), "`window` is shorter than 30 minutes, so that a scheduler could miss it");
     }
 }

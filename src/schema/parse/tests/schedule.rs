@@ -13,7 +13,8 @@ fn mistakes(keys: &str) -> Vec<String> {
 
 #[test]
 fn a_rotation_says_when_it_runs() {
-    let window = r#"window = { days = ["wed", "tue", "wed"], from = "22:00", to = "24:00", zone = "Europe/Berlin" }"#;
+    let window =
+        r#"window = { days = ["wed", "tue", "wed"], from = "22:00", to = "24:00", zone = "Europe/Berlin" }"#;
     let all = rotation(&format!("every = \"90d\", jitter = \"12h\", {window}"));
     assert_eq!((all.every, all.jitter), (Some(Duration::from_hours(90 * 24)), Duration::from_hours(12)));
     assert_eq!(all.window.unwrap().to_string(), "tue,wed 22:00-00:00 Europe/Berlin");
