@@ -35,7 +35,9 @@ pub use model::{
 pub use notify::{Notify, NotifyVia};
 pub use parse::{LoadError, SchemaError, load, parse, read_files};
 pub use remote::{BackupTarget, Bucket, HomeKind, Keep, Remote, ShelfKind};
-pub use rotation::{Postgres, Rotation, RotationKind};
+pub use rotation::{
+    Postgres, PostgresAdmin, PostgresLogin, PostgresWay, Reference, Referent, Rotation, RotationKind,
+};
 pub use server::{Apply, GenerationProof, Health, HostKeys, Install, Probe, Server, ServerKey, Vantage};
 pub use template::{RenderProblem, Template, TemplateError};
 pub use types::TypeMismatch;
