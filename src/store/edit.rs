@@ -235,7 +235,7 @@ impl Edit<'_> {
             Merged::Conflict(names) => return Err(StoreError::Conflict(names)),
         };
         if self.origin != Origin::Rotate {
-            self.refuse_rotated(theirs, &ours)?;
+            rotations::refuse_rotated(theirs, &ours)?;
         }
         let rotations = self.next_rotations(theirs)?;
         let region = self.region(theirs, &ours)?;

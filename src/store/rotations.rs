@@ -305,16 +305,6 @@ impl Edit<'_> {
         self.rotations.push((name, record));
     }
 
-    /// Refuses to change what a rotation changes: nobody else may meanwhile. A conflict may be settled all the same.
-    pub(super) fn refuse_rotated(&self, theirs: &Document, changed: &Changes) -> Result<(), StoreError> {
-        let with = |name: &SecretName| theirs.rotation_with(name).map(|(rotation, _)| rotation.clone());
-        let changed = changed.keys().filter(|name| !theirs.is_in_conflict(name));
-        match changed.filter_map(|name| Some((name.clone(), with(name)?))).next() {
-            Some((name, rotation)) => Err(StoreError::Rotated(name, rotation)),
-            None => Ok(()),
-        }
-    }
-
     /// The rotations after the edit.
     pub(super) fn next_rotations(&self, theirs: &Document) -> Result<AllRotations, StoreError> {
         let mut next = theirs.rotations.clone();
@@ -333,6 +323,16 @@ impl Edit<'_> {
             put(next.entry(name.clone()).or_default(), record.clone());
         }
         Ok(next)
+    }
+}
+
+/// Refuses to change what a rotation changes: nobody else may meanwhile. A conflict may be settled all the same.
+pub(super) fn refuse_rotated(theirs: &Document, changed: &Changes) -> Result<(), StoreError> {
+    let with = |name: &SecretName| theirs.rotation_with(name).map(|(rotation, _)| rotation.clone());
+    let mut changed = changed.keys().filter(|name| !theirs.is_in_conflict(name));
+    match changed.find_map(|name| Some((name.clone(), with(name)?))) {
+        Some((name, rotation)) => Err(StoreError::Rotated(name, rotation)),
+        None => Ok(()),
     }
 }
 

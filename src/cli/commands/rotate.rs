@@ -28,10 +28,10 @@ mod plan;
 /// Which secrets can be rotated, and how, stands in the schema: `rotate = { with = "…" }`.
 ///
 /// Examples:
-///   luca-secrets rotate --plan django.secret_key
-///   luca-secrets rotate django.secret_key
+///   luca-secrets rotate --plan app.token
+///   luca-secrets rotate app.token
 ///   luca-secrets rotate --resume
-///   luca-secrets rotate --undo django.secret_key
+///   luca-secrets rotate --undo app.token
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 #[command(group = clap::ArgGroup::new("what").required(true).args(["names", "all_exposed", "resume", "undo", "adopt", "plan"]))]
@@ -98,7 +98,7 @@ pub(crate) fn run(args: &RotateArgs, context: &mut Context) -> Result<(), Failur
     let mut store = store;
     let total = works.len();
     for (number, (name, work)) in works.into_iter().enumerate() {
-        let (outcome, after) = one(args, name, work, &schema, store, context)?;
+        let (outcome, after) = one(args, &name, work, &schema, store, context)?;
         store = after;
         if args.json.json {
             context.ui.json_line(&outcome)?;
@@ -259,15 +259,15 @@ fn ask(args: &RotateArgs, works: &[(SecretName, Work)], context: &mut Context) -
 /// One rotation, as far as it goes; with the store as it is then.
 fn one(
     args: &RotateArgs,
-    name: SecretName,
+    name: &SecretName,
     work: Work,
     schema: &Schema,
     store: Unlocked,
     context: &mut Context,
 ) -> Result<(Outcome, Unlocked), Failure> {
     let began = Instant::now();
-    let record = record(args, &name, work, schema, store.document())?;
-    let kind = kind(&name, schema);
+    let record = record(args, name, work, schema, store.document())?;
+    let kind = kind(name, schema);
     let desk = Desk::new(context, schema, name.clone(), store, args.local)?;
     let (ending, record, standing) = match desk.credential() {
         Err(trouble) => (Ending::Refused(trouble), record, None),
@@ -289,7 +289,7 @@ fn one(
     };
     let store = desk.into_store();
     let seconds = began.elapsed().as_secs_f64();
-    let outcome = Outcome::new(&name, ending, record.as_ref(), standing, store.document(), seconds);
+    let outcome = Outcome::new(name, ending, record.as_ref(), standing, store.document(), seconds);
     Ok((outcome, store))
 }
 

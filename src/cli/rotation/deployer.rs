@@ -31,7 +31,7 @@ impl Deployer for Seat<'_, '_> {
         }
         self.0.to_servers(&consumers)?;
         self.0.to_github(&consumers)?;
-        Ok(self.0.evidence(&consumers))
+        Ok(evidence(&consumers))
     }
 
     fn differences(&mut self, secrets: &BTreeSet<SecretName>) -> Result<Vec<String>, Trouble> {
@@ -202,13 +202,13 @@ impl Desk<'_> {
         }
         work(&looks, &targets, &mut context)
     }
+}
 
-    fn evidence(&self, consumers: &Consumers) -> String {
-        let servers = consumers.servers.iter().map(|name| format!("server.{name}"));
-        let github = consumers.github.iter().map(|name| format!("github.{name}"));
-        let names: Vec<String> = servers.chain(github).collect();
-        if names.is_empty() { "nobody but the store has it".to_owned() } else { names.join(", ") }
-    }
+fn evidence(consumers: &Consumers) -> String {
+    let servers = consumers.servers.iter().map(|name| format!("server.{name}"));
+    let github = consumers.github.iter().map(|name| format!("github.{name}"));
+    let names: Vec<String> = servers.chain(github).collect();
+    if names.is_empty() { "nobody but the store has it".to_owned() } else { names.join(", ") }
 }
 
 fn unseen(found: &[Found]) -> Result<(), Trouble> {

@@ -15,7 +15,8 @@ pub(in crate::cli) struct Outcome {
     id: Option<String>,
     kind: Option<String>,
     /// `done`, `undone`, `refused`, `resting`, `waiting`, `left`, `held` or `lost`.
-    outcome: &'static str,
+    #[serde(rename = "outcome")]
+    word: &'static str,
     state: Option<&'static str>,
     /// How many steps of its way are done.
     done: usize,
@@ -40,7 +41,7 @@ impl Outcome {
         document: &Document,
         seconds: f64,
     ) -> Self {
-        let (outcome, reason, hint, until) = match &ending {
+        let (word, reason, hint, until) = match &ending {
             Ending::Done => ("done", None, None, None),
             Ending::Undone(reason) => ("undone", Some(reason.clone()), None, None),
             Ending::Refused(trouble) => {
@@ -60,7 +61,7 @@ impl Outcome {
             rotation: name.to_string(),
             id: record.map(|record| record.id.clone()),
             kind: record.map(|record| record.kind.clone()),
-            outcome,
+            word,
             state: record.map(|record| record.state.word()),
             done: record.map_or(0, |record| record.done),
             until: until.map(|until| until.to_string()),
