@@ -6,8 +6,10 @@ mod shelf;
 mod error;
 mod anchor;
 mod git;
+mod backup;
 
 pub use anchor::{Anchor, AnchorFile};
+pub use backup::{BackupName, FolderShelf, outdated};
 pub use error::{RemoteError, RemoteProblem};
 pub use git::{GitHome, GitPlace};
 pub use home::{Entry, Fetched, Home, Next, Replaced, Version};

@@ -21,6 +21,7 @@ mod server;
 mod install;
 mod health;
 mod bucket;
+mod backup;
 mod remote;
 mod tree;
 #[cfg(test)]
@@ -33,7 +34,7 @@ use tree::{Key, Node, Table, Value};
 const LARGEST_FILE: u64 = 16 * 1024 * 1024;
 
 /// The kinds of tables at the top of a schema file.
-const SECTIONS: [&str; 6] = ["secrets", "env-file", "github", "server", "history", "remote"];
+const SECTIONS: [&str; 7] = ["secrets", "env-file", "github", "server", "history", "remote", "backup"];
 
 /// A mistake in a schema file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -201,6 +202,9 @@ fn build(
         if let Some((key, value)) = table.get_key_value("remote") {
             targets.remote(*context, key, value);
         }
+    }
+    for (context, name, value) in targets_of(tables, "backup") {
+        targets.backup(context, name, value);
     }
     targets.check_jumps();
 }
