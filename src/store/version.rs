@@ -19,6 +19,8 @@ pub enum Origin {
     Import,
     /// An earlier value, brought back by `rollback`.
     Rollback,
+    /// Out of a backup.
+    Restore,
 }
 
 impl Origin {
@@ -29,6 +31,7 @@ impl Origin {
             Self::Generate => "generate",
             Self::Import => "import",
             Self::Rollback => "rollback",
+            Self::Restore => "restore",
         }
     }
 }

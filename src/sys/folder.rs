@@ -30,7 +30,9 @@ impl Disk {
         let mut found = Vec::new();
         for entry in fs::read_dir(folder).map_err(fail)? {
             let entry = entry.map_err(fail)?;
-            let (Ok(name), Ok(metadata)) = (entry.file_name().into_string(), entry.metadata()) else { continue };
+            let (Ok(name), Ok(metadata)) = (entry.file_name().into_string(), entry.metadata()) else {
+                continue;
+            };
             let kind = match metadata.file_type() {
                 kind if kind.is_file() => Kind::File,
                 kind if kind.is_dir() => Kind::Folder,

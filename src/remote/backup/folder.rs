@@ -62,7 +62,8 @@ impl FolderShelf {
             Kind::Folder => format!("{folder}{}/", entry.name),
             _ => format!("{folder}{}", entry.name),
         };
-        let is_ours = |entry: &FolderEntry| !entry.name.starts_with('.') && entry.name.bytes().all(is_key_byte);
+        let is_ours =
+            |entry: &FolderEntry| !entry.name.starts_with('.') && entry.name.bytes().all(is_key_byte);
         let mut entries: Vec<(String, FolderEntry)> =
             entries.into_iter().filter(is_ours).map(|entry| (place(&entry), entry)).collect();
         entries.sort_by(|a, b| a.0.cmp(&b.0));
@@ -77,8 +78,19 @@ impl FolderShelf {
         Ok(())
     }
 
+    /// Whether the folder itself can be seen.
+    fn is_there(&self) -> bool {
+        self.disk.permissions(&self.root).is_ok()
+    }
+
     fn failed(&self, error: &FileError) -> RemoteError {
-        RemoteError::new(self.label(), problem(error, &self.root))
+        let problem = match &error.problem {
+            FileProblem::Io(cause) if cause.kind() == io::ErrorKind::NotFound && !self.is_there() => {
+                RemoteProblem::Missing("no such folder: mount it, or make it once".to_owned())
+            }
+            _ => problem(error, &self.root),
+        };
+        RemoteError::new(self.label(), problem)
     }
 }
 
@@ -90,7 +102,7 @@ impl Shelf for FolderShelf {
             return match self.write(key, bytes) {
                 Ok(()) => Ok(Put::Done),
                 Err(FileError { problem: FileProblem::Exists, .. }) => Ok(Put::Exists),
-                Err(error) if error.is_not_found() && attempt < ATTEMPTS && self.root.is_dir() => {
+                Err(error) if error.is_not_found() && attempt < ATTEMPTS && self.is_there() => {
                     attempt += 1;
                     continue;
                 }
@@ -102,7 +114,7 @@ impl Shelf for FolderShelf {
     fn get(&mut self, key: &str) -> Result<Option<Vec<u8>>, RemoteError> {
         match self.disk.read(&self.path(key)?, SIZE_LIMIT) {
             Ok(mut bytes) => Ok(Some(std::mem::take(&mut *bytes))),
-            Err(error) if error.is_not_found() && self.root.is_dir() => Ok(None),
+            Err(error) if error.is_not_found() && self.is_there() => Ok(None),
             Err(error) => Err(self.failed(&error)),
         }
     }
@@ -181,9 +193,6 @@ fn problem(error: &FileError, root: &Path) -> RemoteProblem {
     };
     match &error.problem {
         FileProblem::Io(error) => match error.kind() {
-            ErrorKind::NotFound if inside.is_none() || !root.is_dir() => {
-                RemoteProblem::Missing("no such folder: mount it, or make it once".to_owned())
-            }
             ErrorKind::NotADirectory if inside.is_none() => RemoteProblem::Missing("no folder".to_owned()),
             ErrorKind::PermissionDenied => RemoteProblem::Denied(text),
             ErrorKind::TimedOut

@@ -110,6 +110,11 @@ impl BackupName {
         self.store == Self::tag(store)
     }
 
+    /// Whether both are called after the same store.
+    pub fn is_of_same(&self, other: &Self) -> bool {
+        self.store == other.store
+    }
+
     /// Whether these bytes are what it is called after.
     pub fn fits(&self, sealed: &[u8]) -> bool {
         self.content == Self::digest(sealed)

@@ -102,8 +102,11 @@ mod tests {
     #[test]
     fn a_wrong_clock_costs_neither_the_newest_nor_the_highest() {
         // Generation 7 was written by a machine whose clock stands in the past.
-        let backups =
-            [backup("2026-11-02T00:00:00Z", 6), backup("2026-11-01T00:00:00Z", 7), backup("2026-10-01T00:00:00Z", 1)];
+        let backups = [
+            backup("2026-11-02T00:00:00Z", 6),
+            backup("2026-11-01T00:00:00Z", 7),
+            backup("2026-10-01T00:00:00Z", 1),
+        ];
         assert_eq!(outdated(&backups, NOTHING), [&backups[2]]);
         assert!(outdated(&[], Keep::default()).is_empty());
     }

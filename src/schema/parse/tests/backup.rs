@@ -14,7 +14,9 @@ fn a_folder_says_all_it_can() {
     let least = place("kind = \"folder\"\npath = \"../backups\"\n");
     assert_eq!(least.shelf, ShelfKind::Folder(PathBuf::from("../backups")));
     assert_eq!((least.keep, least.every_write), (Keep::default(), false));
-    let all = place("kind = \"folder\"\npath = \"/mnt/nas\"\nevery-write = true\nkeep = { last = 3, monthly = 0 }\n");
+    let all = place(
+        "kind = \"folder\"\npath = \"/mnt/nas\"\nevery-write = true\nkeep = { last = 3, monthly = 0 }\n",
+    );
     assert_eq!((all.keep.last, all.keep.hourly, all.keep.monthly, all.every_write), (3, 24, 0, true));
 }
 
@@ -40,10 +42,7 @@ fn mistakes_in_a_place_are_named() {
         ),
         ("kind = \"folder\"\n", "s.toml:1:9: `kind = \"folder\"` needs `path`"),
         ("kind = \"folder\"\npath = \"\"\n", "s.toml:3:8: `path` must be the path of a folder"),
-        (
-            "kind = \"folder\"\npath = \"a\"\nbucket = \"abc\"\n",
-            "s.toml:4:1: unknown key `bucket`",
-        ),
+        ("kind = \"folder\"\npath = \"a\"\nbucket = \"abc\"\n", "s.toml:4:1: unknown key `bucket`"),
         (
             "kind = \"folder\"\npath = \"a\"\nkeep = { dayly = 3 }\n",
             "s.toml:4:10: unknown key `dayly` (did you mean `daily`?)",
