@@ -1,6 +1,7 @@
 //! An earlier store, put in the place of one that is gone, without going back in time.
 
 use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::secret::SecretText;
@@ -32,7 +33,7 @@ pub fn revive(
         .filter_map(|name| Some((name.as_str(), Cow::Borrowed(document.version_line(name)?))));
     let own = [
         conflict::spell(document.conflicts.iter()),
-        SecretText::new(document.history_text().to_owned()),
+        document.next_history(&BTreeMap::new(), &BTreeSet::new(), usize::MAX),
         exposed::spell(&document.exposures),
         pushes::spell(&document.pushes),
     ];
