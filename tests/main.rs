@@ -36,5 +36,6 @@ mod readme;
 mod ssh;
 mod recipients;
 mod away;
+mod backup;
 mod github;
 mod parsers;

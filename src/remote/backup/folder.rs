@@ -6,6 +6,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+
 use crate::remote::error::{RemoteError, RemoteProblem};
 use crate::remote::shelf::{Item, Put, Removed, Shelf};
 use crate::store::SIZE_LIMIT;
@@ -13,6 +15,9 @@ use crate::sys::{Disk, FileError, FileProblem, FolderEntry, Kind};
 
 /// How often a backup is put whose folder somebody removes meanwhile, since it was empty.
 const ATTEMPTS: usize = 3;
+
+/// After how many seconds a file that is not in place yet belongs to nobody. Other machines may be writing too.
+const ABANDONED: i64 = 3600;
 
 /// The system's number for what is not permitted whatever the rights say: a file that cannot be changed (`chattr +i`).
 const NOT_PERMITTED: i32 = 1;
@@ -39,15 +44,38 @@ impl FolderShelf {
 
     fn write(&self, key: &str, bytes: &[u8]) -> Result<(), FileError> {
         let path = self.root.join(key);
-        if let Some((folders, _)) = key.rsplit_once('/') {
+        if let Some((folders, name)) = key.rsplit_once('/') {
             self.disk.create_folders_below(&self.root, Path::new(folders))?;
+            self.write_file(&path, bytes)?;
+            self.sweep(&self.root.join(folders), name);
+            return Ok(());
         }
-        match self.disk.create_new(&path, bytes, 0o600) {
+        self.write_file(&path, bytes)
+    }
+
+    fn write_file(&self, path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+        match self.disk.create_new(path, bytes, 0o600) {
             // A file system without hard links. Whoever puts the same name there puts the same bytes.
-            Err(error) if has_no_links(&error) && self.disk.kind(&path)?.is_none() => {
-                self.disk.replace(&path, bytes, 0o600)
+            Err(error) if has_no_links(&error) && self.disk.kind(path)?.is_none() => {
+                self.disk.replace(path, bytes, 0o600)
             }
             done => done,
+        }
+    }
+
+    /// Removes what writers left in a folder who were killed a while before `name` was written there, by the clock of the
+    /// place. What cannot be removed now is left for the next time.
+    fn sweep(&self, folder: &Path, name: &str) {
+        let entries = self.disk.entries(folder).unwrap_or_default();
+        let Some(now) = entries.iter().find(|entry| entry.name == name).and_then(|entry| entry.at) else {
+            return;
+        };
+        let is_old = |at: Timestamp| now.as_second() - at.as_second() > ABANDONED;
+        let is_ours = |name: &str| name.starts_with('.') && name.contains(".age.") && name.ends_with(".tmp");
+        for entry in entries.iter().filter(|entry| entry.kind == Kind::File && is_ours(&entry.name)) {
+            if entry.at.is_some_and(is_old) {
+                let _ = self.disk.remove(&folder.join(&entry.name));
+            }
         }
     }
 
@@ -282,6 +310,31 @@ mod tests {
         assert_eq!(shelf.put("2026/a.age", b"first").unwrap(), Put::Done);
         assert_eq!(shelf.put("2026/a.age", b"second").unwrap(), Put::Exists);
         assert_eq!(shelf.get("2026/a.age").unwrap().as_deref(), Some(b"first".as_slice()));
+    }
+
+    #[test]
+    fn what_killed_writers_left_is_removed_after_a_while() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut shelf = shelf(folder.path());
+        shelf.put("2026/a.age", b"first").unwrap();
+        let old = [".b.age.4000000.tmp", "b.age.4000000.tmp", ".bashrc"];
+        for name in old.into_iter().chain([".c.age.4000000.tmp"]) {
+            let file = std::fs::File::create(folder.path().join("2026").join(name)).unwrap();
+            if old.contains(&name) {
+                file.set_modified(std::time::SystemTime::now() - std::time::Duration::from_secs(7200))
+                    .unwrap();
+            }
+        }
+        shelf.put("2026/d.age", b"second").unwrap();
+        let mut left: Vec<String> = shelf
+            .disk
+            .entries(&folder.path().join("2026"))
+            .unwrap()
+            .into_iter()
+            .map(|entry| entry.name)
+            .collect();
+        left.sort();
+        assert_eq!(left, [".bashrc", ".c.age.4000000.tmp", "a.age", "b.age.4000000.tmp", "d.age"]);
     }
 
     proptest! {

@@ -42,6 +42,7 @@ pub(super) fn run(args: &ListArgs, context: &mut Context) -> Result<(), Failure>
     let mut tally = Tally::default();
     let mut rows = Vec::new();
     for target in &targets {
+        say_waiting(target, context);
         let document = store.as_ref().map(|store| store.document());
         let found = context.shelf(target, document).and_then(|mut shelf| listing(&mut *shelf, print));
         let listing = match found {
@@ -62,7 +63,6 @@ pub(super) fn run(args: &ListArgs, context: &mut Context) -> Result<(), Failure>
         if listing.backups.is_empty() {
             context.ui.warn(&format!("backup {}: there is no backup of this store", target.name));
         }
-        say_waiting(target, context);
     }
     if args.json.json {
         context.ui.json(&rows)?;
