@@ -10,6 +10,7 @@ use crate::harness::{Done, World};
 mod faults;
 mod home;
 mod restore;
+mod s3;
 
 /// The first place of every test: `../nas`, beside the project.
 const NAS: &str = "[backup.nas]\nkind = \"folder\"\npath = \"../nas\"\n";

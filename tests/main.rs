@@ -37,5 +37,6 @@ mod ssh;
 mod recipients;
 mod away;
 mod backup;
+mod s3;
 mod github;
 mod parsers;

@@ -16,6 +16,7 @@ use super::identity::Keys;
 use super::parts::Header;
 use super::pushes;
 use super::readers::prove;
+use super::rotations;
 
 /// Seals all that a document holds as a new generation, for the readers that it lists. Whoever has seen the generation
 /// before takes it for what it is: something newer. `path` is for messages.
@@ -36,6 +37,7 @@ pub fn revive(
         document.next_history(&BTreeMap::new(), &BTreeSet::new(), usize::MAX),
         exposed::spell(&document.exposures),
         pushes::spell(&document.pushes),
+        rotations::spell(&document.rotations),
     ];
     let own = own.iter().map(SecretText::expose).filter(|table| !table.is_empty());
     let secrets = document.secrets_text();

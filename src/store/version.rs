@@ -21,6 +21,8 @@ pub enum Origin {
     Rollback,
     /// Out of a backup.
     Restore,
+    /// Made by a rotation, or brought back where one was undone.
+    Rotate,
 }
 
 impl Origin {
@@ -32,6 +34,7 @@ impl Origin {
             Self::Import => "import",
             Self::Rollback => "rollback",
             Self::Restore => "restore",
+            Self::Rotate => "rotate",
         }
     }
 }

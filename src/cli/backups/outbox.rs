@@ -23,8 +23,7 @@ impl Context {
         let store = self.disk.real_path(&self.settings.store);
         let folder =
             self.env.state_folder()?.join("outbox").join(path_digest(&store)).join(target.name.as_str());
-        let shelf = FolderShelf::new(folder.clone(), self.disk.clone());
-        Some(Outbox { folder, shelf })
+        Some(Outbox { shelf: FolderShelf::new(folder.clone(), self.disk.clone()), folder })
     }
 
     /// How many backups wait to be brought to a place.

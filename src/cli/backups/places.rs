@@ -7,7 +7,7 @@ use clap::Args;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::name::nearest;
-use crate::remote::{FolderShelf, RemoteError, RemoteProblem, Shelf};
+use crate::remote::{FolderShelf, RemoteError, RemoteProblem, S3Shelf, Shelf};
 use crate::schema::{BackupTarget, ShelfKind};
 use crate::store::Document;
 use crate::sys::Variable;
@@ -51,14 +51,15 @@ impl Context {
     pub(in crate::cli) fn shelf(
         &self,
         target: &BackupTarget,
-        _document: Option<&Document>,
-    ) -> Result<Box<dyn Shelf>, RemoteError> {
+        document: Option<&Document>,
+    ) -> Result<Box<dyn Shelf>, Failure> {
         match &target.shelf {
             ShelfKind::Folder(path) => {
                 Ok(Box::new(FolderShelf::new(self.folder_of(path), self.disk.clone())))
             }
-            ShelfKind::S3 { .. } => {
-                Err(RemoteError::new("s3", RemoteProblem::Settings("not yet".to_owned())))
+            ShelfKind::S3 { bucket, prefix } => {
+                let made = S3Shelf::new(&self.s3_place(bucket, document)?, prefix);
+                Ok(Box::new(made.map_err(|error| of_place(target, &error))?))
             }
         }
     }

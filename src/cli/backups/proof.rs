@@ -64,10 +64,10 @@ impl Here {
     pub(in crate::cli) fn prove(
         &mut self,
         name: &BackupName,
-        shelf: &mut dyn Shelf,
+        place: &mut dyn Shelf,
         context: &mut Context,
     ) -> Result<Result<Proven, Flaw>, ProofError> {
-        let sealed = match shelf.get(&name.key()) {
+        let sealed = match place.get(&name.key()) {
             Ok(Some(sealed)) => sealed,
             Ok(None) => return Ok(Err(Flaw::Gone)),
             Err(RemoteError { problem: RemoteProblem::Damaged(why), .. }) => {

@@ -1,10 +1,13 @@
 //! What was written, brought to the places for backups.
 
 use crate::cli::context::Context;
+use crate::cli::failure::Failure;
 use crate::cli::report::count;
 use crate::remote::{BackupName, Put, RemoteError, RemoteProblem, Shelf};
 use crate::schema::{BackupTarget, ShelfKind};
 use crate::store::Document;
+
+use super::places::of_place;
 
 /// What came of bringing a backup to a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,9 +35,9 @@ impl Context {
             };
             match outcome {
                 Ok((_, late)) => self.say_late(&target, late),
-                Err(error) => {
+                Err(failure) => {
                     let generation = name.generation();
-                    self.ui.warn(&format!("backup {}: {error}", target.name));
+                    failure.messages.iter().for_each(|message| self.ui.warn(message));
                     let is_kept = self.keep_for_later(&target, &name, sealed);
                     let next = if is_kept { "it is brought there" } else { "a later one is brought there" };
                     self.ui.hint(&format!("the store is written, but generation {generation} is not backed up there; {next} with the next write or `luca-secrets backup create`"));
@@ -76,13 +79,11 @@ impl Context {
         document: Option<&Document>,
         name: &BackupName,
         sealed: &[u8],
-    ) -> Result<(Brought, usize), RemoteError> {
-        let mut shelf = self.shelf(target, document)?;
-        let late = match self.outbox(target) {
-            Some(mut outbox) => outbox.empty_into(&mut *shelf)?,
-            None => 0,
-        };
-        Ok((put(&mut *shelf, name, sealed)?, late))
+    ) -> Result<(Brought, usize), Failure> {
+        let mut place = self.shelf(target, document)?;
+        let late = self.outbox(target).map_or(Ok(0), |mut outbox| outbox.empty_into(&mut *place));
+        let brought = late.and_then(|late| Ok((put(&mut *place, name, sealed)?, late)));
+        brought.map_err(|error| of_place(target, &error))
     }
 
     /// Says how many backups were late.

@@ -71,7 +71,9 @@ impl FolderShelf {
             return;
         };
         let is_old = |at: Timestamp| now.as_second() - at.as_second() > ABANDONED;
-        let is_ours = |name: &str| name.starts_with('.') && name.contains(".age.") && name.ends_with(".tmp");
+        let is_ours = |name: &str| {
+            name.starts_with('.') && name.contains(".age.") && name.rsplit('.').next() == Some("tmp")
+        };
         for entry in entries.iter().filter(|entry| entry.kind == Kind::File && is_ours(&entry.name)) {
             if entry.at.is_some_and(is_old) {
                 let _ = self.disk.remove(&folder.join(&entry.name));
@@ -321,8 +323,7 @@ mod tests {
         for name in old.into_iter().chain([".c.age.4000000.tmp"]) {
             let file = std::fs::File::create(folder.path().join("2026").join(name)).unwrap();
             if old.contains(&name) {
-                file.set_modified(std::time::SystemTime::now() - std::time::Duration::from_secs(7200))
-                    .unwrap();
+                file.set_modified(std::time::SystemTime::now() - std::time::Duration::from_hours(2)).unwrap();
             }
         }
         shelf.put("2026/d.age", b"second").unwrap();

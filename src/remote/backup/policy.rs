@@ -12,18 +12,21 @@ use super::name::BackupName;
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
 
+/// Numbers the periods of a kind: which one a backup is of.
+type Period = fn(&BackupName) -> i64;
+
 /// The backups that need not stay, oldest first.
 ///
 /// Of each period that has any the newest stays, for as many periods as [`Keep`] says, and so do the newest ones of all.
 /// Whatever it says, the newest by time and the one of the highest generation stay: a clock may have been wrong. Pruning
 /// after every backup leaves the same as pruning once in the end.
-pub fn outdated<'b>(backups: &'b [BackupName], keep: Keep) -> Vec<&'b BackupName> {
+pub fn outdated(backups: &[BackupName], keep: Keep) -> Vec<&BackupName> {
     let mut all: Vec<&BackupName> = backups.iter().collect();
     all.sort();
     let newest_first: Vec<&BackupName> = all.iter().rev().copied().collect();
     let mut stay: BTreeSet<&BackupName> = newest_first.iter().take(keep.last.max(1)).copied().collect();
     stay.extend(all.iter().max_by_key(|backup| backup.generation()));
-    let periods: [(usize, fn(&BackupName) -> i64); 4] =
+    let periods: [(usize, Period); 4] =
         [(keep.hourly, hour), (keep.daily, day), (keep.weekly, week), (keep.monthly, month)];
     for (number, period) in periods {
         let mut last = None;
@@ -149,7 +152,7 @@ mod tests {
 
         #[test]
         fn every_period_asked_for_is_covered(backups in histories(), number in 1..6_usize) {
-            let rules: [(Keep, fn(&BackupName) -> i64); 4] = [
+            let rules: [(Keep, Period); 4] = [
                 (Keep { hourly: number, ..NOTHING }, hour),
                 (Keep { daily: number, ..NOTHING }, day),
                 (Keep { weekly: number, ..NOTHING }, week),

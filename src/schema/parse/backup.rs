@@ -24,7 +24,7 @@ impl Targets<'_, '_> {
             context.error(&key.span(), format!("`{name}` has no `kind`: it is folder or s3"));
             return;
         };
-        let shelf = match context.text(kind_key, kind_value) {
+        let kept_in = match context.text(kind_key, kind_value) {
             Some("folder") => folder(context, key, table),
             Some("s3") => self.shelf(context, key, table),
             Some(word) => {
@@ -37,8 +37,8 @@ impl Targets<'_, '_> {
         let every_write = every_write.and_then(|(key, value)| context.flag(key, value)).unwrap_or(false);
         let keep = table.get_key_value("keep").map(|(key, value)| keep(context, key, value));
         let (keep, place) = (keep.unwrap_or_default(), context.place(&key.span()));
-        let Some(shelf) = shelf else { return };
-        self.backups.insert(name.clone(), BackupTarget { name, shelf, keep, every_write, place });
+        let Some(shelf_kind) = kept_in else { return };
+        self.backups.insert(name.clone(), BackupTarget { name, shelf: shelf_kind, keep, every_write, place });
     }
 
     fn shelf(&self, context: Context<'_>, at: &Key<'_>, table: &Table<'_>) -> Option<ShelfKind> {

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::cli::args::DryRunArg;
-use crate::cli::backups::{Brought, PlaceArgs, of_place};
+use crate::cli::backups::{Brought, PlaceArgs};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::remote::BackupName;
@@ -49,7 +49,7 @@ pub(super) fn run(args: &CreateArgs, context: &mut Context) -> Result<(), Failur
                 let what = if brought == Brought::Done { "is backed up as" } else { "is there already:" };
                 context.ui.ok(&format!("backup {place}: generation {generation} {what} {name}"));
             }
-            Err(error) => tally.add(of_place(target, &error)),
+            Err(failure) => tally.add(failure),
         }
     }
     tally.outcome()

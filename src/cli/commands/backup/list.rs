@@ -9,6 +9,7 @@ use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::report::count;
 use crate::schema::BackupTarget;
+use crate::store::Unlocked;
 
 use super::command::Tally;
 
@@ -43,12 +44,14 @@ pub(super) fn run(args: &ListArgs, context: &mut Context) -> Result<(), Failure>
     let mut rows = Vec::new();
     for target in &targets {
         say_waiting(target, context);
-        let document = store.as_ref().map(|store| store.document());
-        let found = context.shelf(target, document).and_then(|mut shelf| listing(&mut *shelf, print));
+        let document = store.as_ref().map(Unlocked::document);
+        let found = context.shelf(target, document);
+        let found =
+            found.and_then(|mut shelf| listing(&mut *shelf, print).map_err(|error| of_place(target, &error)));
         let listing = match found {
             Ok(listing) => listing,
-            Err(error) => {
-                tally.add(of_place(target, &error));
+            Err(failure) => {
+                tally.add(failure);
                 continue;
             }
         };

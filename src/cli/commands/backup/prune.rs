@@ -81,10 +81,13 @@ fn plan(
     context: &mut Context,
 ) -> Result<Result<Plan, Failure>, Failure> {
     let shelf = context.shelf(target, here.document());
-    let listed = shelf.and_then(|mut shelf| Ok((listing(&mut *shelf, here.print)?, shelf)));
+    let listed = shelf.and_then(|mut shelf| {
+        let listing = listing(&mut *shelf, here.print);
+        Ok((listing.map_err(|error| of_place(target, &error))?, shelf))
+    });
     let (listing, mut shelf) = match listed {
         Ok(listed) => listed,
-        Err(error) => return Ok(Err(of_place(target, &error))),
+        Err(failure) => return Ok(Err(failure)),
     };
     let names: Vec<BackupName> = listing.backups.into_iter().map(|backup| backup.name).collect();
     let gone: Vec<BackupName> = outdated(&names, target.keep).into_iter().cloned().collect();

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use crate::cli::away::{Away, Sent};
-use crate::cli::backups::{Here, Spoiled};
+use crate::cli::backups::{Here, Proven, Spoiled};
 use crate::cli::context::Context;
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, Kind};
 use crate::cli::report::count;
 use crate::cli::settings::Acceptance;
 use crate::remote::{Fetched, Version};
@@ -21,45 +21,22 @@ const NAMES: usize = 100;
 /// over its secrets; else the backup comes as it is, unless a later generation was seen here: then it counts on.
 pub(super) fn put_back(
     args: &RestoreArgs,
-    spoiled: Option<Spoiled>,
+    spoiled: Option<&Spoiled>,
     mut here: Here,
     found: Found,
     context: &mut Context,
 ) -> Result<(), Failure> {
-    if let Some(spoiled) = &spoiled {
+    if let Some(spoiled) = spoiled {
         context.ui.warn(&spoiled.why);
     }
-    let memory = context.memory();
     if context.settings.acceptance == Acceptance::Refuse {
         context.refuse_foreign(found.proven.document.print())?;
     }
     let mut home = Home::ask(&found.proven.document, context)?;
-    if let Some((version, sealed)) = home.newest.take() {
-        let document = here.open(&home.label, &sealed, context)??;
-        if document.print() != found.proven.document.print() {
-            return Err(Failure::new(format_args!("{}: another store than the backup", home.label)));
-        }
-        if args.dry_run.dry_run {
-            let generation = document.generation();
-            context.ui.say(&format!(
-                "generation {generation} would come from {}, and its secrets be those of the backup",
-                home.label
-            ));
-            return Ok(());
-        }
-        write(&sealed, spoiled.as_ref(), context)?;
-        context.remember(&document, Pinning::Seen);
-        context.ui.ok(&format!("took generation {} from {}", document.generation(), home.label));
-        if let Some(mut away) = home.away.take() {
-            away.sent(version, document.generation(), sealed.clone(), context);
-            context.keep_away(away);
-        }
-        here.keys(wants_passphrase(&sealed), &sealed, context)?;
-        let keys = here.into_keys().ok_or_else(|| Failure::new("there are no keys"))?;
-        let store = Store::at(context.settings.store.clone()).unlock(&context.disk, keys)?;
-        return go_back(args, &store, &found, context);
+    if let Some(newest) = home.newest.take() {
+        return over_that_of_home(args, spoiled, here, &found, (home, newest), context);
     }
-    let highest = memory.highest();
+    let highest = context.memory().highest();
     say_all(&found.proven.document, highest, context);
     if args.dry_run.dry_run {
         return Ok(());
@@ -68,31 +45,71 @@ pub(super) fn put_back(
     if !args.yes.yes && !context.confirm(&question)? {
         return Err(Failure::new("nothing was restored"));
     }
-    let Found { proven, .. } = found;
-    let generation = proven.document.generation();
+    let Proven { sealed, document } = found.proven;
+    let generation = document.generation();
     let (sealed, document) = if generation >= highest {
-        (proven.sealed, proven.document)
+        (sealed, document)
     } else {
         let path = context.settings.store.clone();
-        let keys = here.keys(wants_passphrase(&proven.sealed), &proven.sealed, context)?;
-        revive(&path, &proven.document, highest + 1, &context.author(), keys)?
+        let keys = here.keys(wants_passphrase(&sealed), &sealed, context)?;
+        revive(&path, &document, highest + 1, &context.author(), keys)?
     };
-    let sent = home.send(&sealed, &document, context)?;
-    write(&sealed, spoiled.as_ref(), context)?;
-    let accepted = context.settings.acceptance != Acceptance::Refuse;
-    context.remember(&document, if accepted { Pinning::Accepted } else { Pinning::Seen });
-    if let (Some(version), Some(mut away)) = (sent, home.away.take()) {
-        away.sent(version, document.generation(), sealed.clone(), context);
-        context.keep_away(away);
-    }
-    context.back_up(&document, &sealed);
-    let path = context.settings.store.display().to_string();
-    if document.generation() == generation {
+    place(spoiled, home, &sealed, &document, context)?;
+    let (path, new) = (context.settings.store.display().to_string(), document.generation());
+    if new == generation {
         context.ui.ok(&format!("{path}: generation {generation}, as it was"));
     } else {
-        let new = document.generation();
         context.ui.ok(&format!("{path}: what generation {generation} held is restored as generation {new}"));
     }
+    Ok(())
+}
+
+/// Takes the store of the home, and then goes back from that.
+fn over_that_of_home(
+    args: &RestoreArgs,
+    spoiled: Option<&Spoiled>,
+    mut here: Here,
+    found: &Found,
+    (mut home, (version, sealed)): (Home, (Version, Vec<u8>)),
+    context: &mut Context,
+) -> Result<(), Failure> {
+    let document = here.open(&home.label, &sealed, context)??;
+    if document.print() != found.proven.document.print() {
+        return Err(Failure::new(format_args!("{}: another store than the backup", home.label)));
+    }
+    let (label, generation) = (&home.label, document.generation());
+    if args.dry_run.dry_run {
+        context.ui.say(&format!(
+            "generation {generation} would come from {label}, and its secrets be those of the backup"
+        ));
+        return Ok(());
+    }
+    write(&sealed, spoiled, context)?;
+    context.remember(&document, Pinning::Seen);
+    context.ui.ok(&format!("took generation {generation} from {label}"));
+    here.keys(wants_passphrase(&sealed), &sealed, context)?;
+    home.settle(version, generation, sealed, context);
+    let keys = here.into_keys().ok_or_else(|| Failure::new("there are no keys"))?;
+    let store = Store::at(context.settings.store.clone()).unlock(&context.disk, keys)?;
+    go_back(args, &store, found, context)
+}
+
+/// Writes what is restored: to the home, if that has nothing, here, and to the places of every write.
+fn place(
+    spoiled: Option<&Spoiled>,
+    mut home: Home,
+    sealed: &[u8],
+    document: &Document,
+    context: &mut Context,
+) -> Result<(), Failure> {
+    let sent = home.send(sealed, document, context)?;
+    write(sealed, spoiled, context)?;
+    let is_accepted = context.settings.acceptance != Acceptance::Refuse;
+    context.remember(document, if is_accepted { Pinning::Accepted } else { Pinning::Seen });
+    if let Some(version) = sent {
+        home.settle(version, document.generation(), sealed.to_vec(), context);
+    }
+    context.back_up(document, sealed);
     Ok(())
 }
 
@@ -103,6 +120,11 @@ fn say_all(document: &Document, highest: u64, context: &mut Context) {
     }
     if document.is_empty() {
         context.ui.say("there is no secret in it");
+    }
+    for (name, _) in document.live_rotations() {
+        context.ui.warn(&format!(
+            "{name} was being rotated then, and which of its values is live now is not known"
+        ));
     }
     let readers: Vec<String> = document.recipients().iter().map(Recipient::who).collect();
     context.ui.say(&format!("it can be read by {}", readers.join(", ")));
@@ -121,7 +143,7 @@ fn write(sealed: &[u8], spoiled: Option<&Spoiled>, context: &mut Context) -> Res
     };
     if *context.disk.read(&path, SIZE_LIMIT)? != spoiled.bytes {
         return Err(Failure::new(format_args!("{}: somebody else has written it meanwhile", path.display()))
-            .kind(crate::cli::failure::Kind::Changed)
+            .kind(Kind::Changed)
             .hint("nothing was written; look at it and do it again"));
     }
     let mode = context.disk.permissions(&path)?.mode & 0o777;
@@ -183,6 +205,14 @@ impl Home {
                 Ok(Self { away: None, label, newest: None })
             }
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Remembers that the home and the copy here have this in common now.
+    fn settle(&mut self, version: Version, generation: u64, sealed: Vec<u8>, context: &mut Context) {
+        if let Some(mut away) = self.away.take() {
+            away.sent(version, generation, sealed, context);
+            context.keep_away(away);
         }
     }
 

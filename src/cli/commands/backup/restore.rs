@@ -6,7 +6,7 @@ use crate::cli::args::{DryRunArg, YesArg};
 use crate::cli::backups::{Here, PlaceArgs, ProofError, Proven, State, listing, of_place};
 use crate::cli::commands::recipients::say_worklist;
 use crate::cli::context::Context;
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, Kind};
 use crate::cli::report::{commit, count, say_committed};
 use crate::name::SecretName;
 use crate::remote::{BackupName, Shelf};
@@ -74,7 +74,7 @@ pub(super) fn run(args: &RestoreArgs, context: &mut Context) -> Result<(), Failu
             go_back(args, &store, &found, context)
         }
         State::Missing => put_back(args, None, here, found, context),
-        State::Unusable(spoiled) => put_back(args, Some(spoiled), here, found, context),
+        State::Unusable(spoiled) => put_back(args, Some(&spoiled), here, found, context),
     }
 }
 
@@ -88,11 +88,15 @@ fn find(
     let (mut places, mut tally): (Vec<Looked<'_>>, _) = (Vec::new(), Tally::default());
     for target in targets {
         let shelf = context.shelf(target, here.document());
-        match shelf.and_then(|mut shelf| Ok((listing(&mut *shelf, here.print)?, shelf))) {
+        let listed = shelf.and_then(|mut shelf| {
+            let listing = listing(&mut *shelf, here.print);
+            Ok((listing.map_err(|error| of_place(target, &error))?, shelf))
+        });
+        match listed {
             Ok((listing, shelf)) => {
                 places.push((target, shelf, listing.backups.into_iter().map(|backup| backup.name).collect()));
             }
-            Err(error) => tally.add(of_place(target, &error)),
+            Err(failure) => tally.add(failure),
         }
     }
     let unseen = tally.messages();
@@ -146,6 +150,7 @@ pub(super) fn go_back(
             .ui
             .warn(&format!("in conflict in the backup, of which our side comes back: {}", sides.join(", ")));
     }
+    refuse_rotating(store, &changes)?;
     if args.dry_run.dry_run {
         if changes.is_empty() {
             context.ui.ok("no secret would change");
@@ -167,6 +172,17 @@ pub(super) fn go_back(
     }
     let schema = context.schema().ok();
     say_worklist(&committed.exposed, schema.as_ref(), context)
+}
+
+/// Which of its values is live only the journal of a rotation tells, and it has to be ended by that.
+fn refuse_rotating(store: &Unlocked, changes: &[(SecretName, Change)]) -> Result<(), Failure> {
+    let rotated = changes.iter().filter(|(name, _)| store.document().rotation_with(name).is_some());
+    let messages: Vec<String> = rotated.map(|(name, _)| format!("{name} is being rotated")).collect();
+    if messages.is_empty() {
+        return Ok(());
+    }
+    let hint = "nothing was restored; end or undo the rotation first, with `luca-secrets rotate`";
+    Err(Failure::many(messages).kind(Kind::Held).hint(hint))
 }
 
 /// Says how the readers of then differ from those of now, and gives those who are none any more. They stay out.

@@ -46,12 +46,15 @@ pub(super) fn run(args: &VerifyArgs, context: &mut Context) -> Result<(), Failur
     let mut here = context.here()?;
     let (mut tally, mut rows, mut unseen) = (Tally::default(), Vec::new(), args.names.clone());
     for target in &targets {
-        let found = context.shelf(target, here.document());
-        let outcome = found.map_err(ProofError::Place).and_then(|mut shelf| {
-            let mut place = Place { target, shelf: &mut *shelf, here: &mut here, rows: &mut rows };
-            place.verify(args, &mut unseen, context)
-        });
-        match outcome {
+        let mut shelf = match context.shelf(target, here.document()) {
+            Ok(shelf) => shelf,
+            Err(failure) => {
+                tally.add(failure);
+                continue;
+            }
+        };
+        let mut place = Place { target, shelf: &mut *shelf, here: &mut here, rows: &mut rows };
+        match place.verify(args, &mut unseen, context) {
             Ok(()) => {}
             Err(ProofError::Place(error)) => tally.add(of_place(target, &error)),
             Err(ProofError::Keys(failure)) => return Err(failure),
