@@ -8,8 +8,16 @@ mod trouble;
 mod step;
 mod credential;
 mod seams;
+mod schedule;
+mod generated;
+mod kinds;
+mod id;
+mod engine;
 
 pub use credential::{Answer, Asked, Created, Credential, Field, Probed, Question, Quiet};
-pub use seams::{Deployer, Journal, Person, Seen};
+pub use engine::{Ending, Engine, Outside, Patience, Start};
+pub use kinds::{World, credential};
+pub use schedule::{MOST_FAILURES, Settling, Standing, Terms, is_clock_behind};
+pub use seams::{Deployer, Journal, Person, Seen, Watch};
 pub use step::{Action, Step};
 pub use trouble::{Trouble, TroubleKind};

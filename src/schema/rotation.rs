@@ -3,19 +3,51 @@
 
 use std::time::Duration;
 
-use crate::name::TargetName;
+use crate::name::{SecretName, TargetName};
+
+use super::model::{Place, Type};
+
+mod postgres;
+
+pub use postgres::{Postgres, PostgresAdmin, PostgresLogin, PostgresWay};
+
+use super::window::Window;
 
 /// How a secret is rotated.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rotation {
-    /// The longest time between two rotations.
+    /// The time from one rotation to the next.
     pub every: Option<Duration>,
+    /// How much earlier or later than that it may be, so that not everything is due at once. At most half of `every`.
+    pub jitter: Duration,
+    /// When it may begin by itself; `None` at any time.
+    pub window: Option<Window>,
     /// How long the old credential stays valid beside the new one, at least; `None` leaves it to the kind.
     pub grace: Option<Duration>,
     /// The kind of credential.
     pub with: RotationKind,
     /// The server it happens on.
     pub on: Option<TargetName>,
+    /// What its keys name, each of which the schema declares.
+    pub references: Vec<Reference>,
+}
+
+/// Something that a key names, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference {
+    /// What is named.
+    pub to: Referent,
+    /// Where.
+    pub place: Place,
+}
+
+/// What can be named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Referent {
+    /// A server: `[server.NAME]`.
+    Server(TargetName),
+    /// A secret, of one of these types; of any type if there are none.
+    Secret(SecretName, &'static [Type]),
 }
 
 /// The kinds of credentials, with their own settings.
@@ -26,18 +58,26 @@ pub enum RotationKind {
     Generated,
     /// `postgres-alternating`: two login roles in turn, of which one is valid and the other becomes so.
     PostgresAlternating(Postgres),
+    /// `postgres-single`: the one login role gets another password; new logins with the old one fail until the consumers
+    /// have the new one.
+    PostgresSingle(Postgres),
 }
 
-/// A login role of a database server.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Postgres {}
-
 impl RotationKind {
+    /// The settings of a login of a PostgreSQL database, if it is one.
+    pub const fn postgres(&self) -> Option<&Postgres> {
+        match self {
+            Self::PostgresAlternating(settings) | Self::PostgresSingle(settings) => Some(settings),
+            Self::Generated => None,
+        }
+    }
+
     /// The name in schemas and in the journal.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Generated => "generated",
             Self::PostgresAlternating(_) => "postgres-alternating",
+            Self::PostgresSingle(_) => "postgres-single",
         }
     }
 }

@@ -8,7 +8,9 @@
 //! [conflicts]          # what two branches changed in different ways
 //! [history]            # "group.key" = [{ since, until, origin, value }, …], newest first
 //! [exposed]            # "group.key" = { since, to, reason }: known to somebody who is no longer a reader
+//! [due]                # "group.key" = { from, every, next }: when rotations are due
 //! [pushes.github.NAME] # what was pushed there, as keyed digests
+//! [rotations."NAME"]   # the journal of a rotation: what was tried, and every value that may be live anywhere
 //! ```
 //! Parts that this version does not know are carried along as they are.
 
@@ -22,6 +24,7 @@ use crate::name::SecretName;
 use crate::secret::{FingerprintKey, SecretText, SecretValue};
 
 use super::conflict::{self, Conflicts};
+use super::due::{self, Dues};
 use super::entries::{Entry, entries, sort};
 use super::exposed::{self, Exposures};
 use super::history;
@@ -29,6 +32,7 @@ use super::outline::{DocumentError, Outline, Range};
 use super::parts::{FORMAT, Header, Recipient, header, push_recipient, recipients, regions};
 use super::pin::StorePrint;
 use super::pushes::{self, AllPushes};
+use super::rotations::{self, AllRotations};
 use super::strict::refuse_what_toml_refuses;
 use super::toml_text::{decode_scalar, push_toml_string};
 use super::version::{Version, versions};
@@ -47,8 +51,12 @@ pub struct Document {
     pub(super) conflicts: Conflicts,
     /// What was pushed to which target.
     pub(super) pushes: AllPushes,
+    /// The rotations under way, and the last one of each secret that has ended.
+    pub(super) rotations: AllRotations,
     /// Secrets whose value somebody knows who should not.
     pub(super) exposures: Exposures,
+    /// When rotations are due.
+    pub(super) dues: Dues,
     /// The line of each secret's version by name, looked for when the first is asked for: reading values needs none.
     versions: OnceLock<HashMap<String, Range>>,
     /// The lines of the table of earlier values.
@@ -71,8 +79,10 @@ impl Document {
         refuse_what_toml_refuses(plain, &outline)?;
         let conflicts = conflict::read(plain, &outline)?;
         let exposures = exposed::read(plain, &outline)?;
+        let dues = due::read(plain, &outline)?;
         let history = history::find(plain, &outline)?;
         let pushes = pushes::read(plain, &outline)?;
+        let rotations = rotations::read(plain, &outline)?;
         let (regions, foreign) = regions(plain, &outline.tables);
         let (versions, histories) = (OnceLock::new(), OnceLock::new());
         Ok(Self {
@@ -84,7 +94,9 @@ impl Document {
             regions,
             conflicts,
             pushes,
+            rotations,
             exposures,
+            dues,
             versions,
             history,
             histories,

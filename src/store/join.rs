@@ -10,6 +10,7 @@ use crate::secret::{SecretText, SecretValue};
 use super::compare::readers;
 use super::conflict::{Conflicts, spell};
 use super::document::Document;
+use super::due;
 use super::edit::{Author, Change};
 use super::envelope;
 use super::error::StoreError;
@@ -19,6 +20,7 @@ use super::identity::Keys;
 use super::parts::{Header, Recipient};
 use super::pin::StorePrint;
 use super::pushes;
+use super::rotations;
 use super::splice::{Changes, apply, differences};
 use super::state::{Unlocked, open};
 
@@ -102,9 +104,12 @@ pub fn join(
     let conflicts = spell(outcome.conflicts.iter());
     let history = history::joined(&base, &ours, &theirs, keep);
     let pushes = pushes::spell(&pushes::join(&base, &ours, &theirs));
+    let rotations = rotations::spell(&rotations::join(&base, &ours, &theirs));
     let exposures =
         exposed::spell(&exposures(&base, &base_recipients, &ours, &theirs, &outcome.taken, author));
-    let own = [&conflicts, &history, &exposures, &pushes].into_iter().filter(|table| !table.is_empty());
+    let dues = due::spell(&due::join(&base.dues, &ours.dues, &theirs.dues));
+    let own = [&conflicts, &history, &exposures, &dues, &pushes, &rotations];
+    let own = own.into_iter().filter(|table| !table.is_empty());
     let tables = foreign.iter().chain(own);
     let versions = versions(&ours, &theirs, &outcome.taken);
     let text = Document::compose(

@@ -8,6 +8,8 @@ use crate::sys::OpenGate;
 
 mod github;
 mod remote;
+mod rotation;
+mod schedule;
 mod servers;
 
 fn file(name: &str, text: &str) -> (PathBuf, String) {
@@ -69,6 +71,13 @@ generate = true
 type = "enum"
 one-of = ["a", "b"]
 [secrets.page.title]
+[secrets.db.user]
+[secrets.db.name]
+[server.luca-db]
+address = "192.0.2.20"
+user = "root"
+known-hosts = "known_hosts"
+key = "agent"
 "#,
     );
     assert_eq!(schema.groups["db"].title.as_deref(), Some("Database"));
