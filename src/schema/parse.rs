@@ -15,6 +15,7 @@ mod context;
 mod entry;
 mod history;
 mod policy;
+mod window;
 mod rotation;
 mod target;
 mod github;
@@ -24,6 +25,7 @@ mod health;
 mod bucket;
 mod backup;
 mod remote;
+mod notify;
 mod tree;
 #[cfg(test)]
 mod tests;
@@ -35,7 +37,8 @@ use tree::{Key, Node, Table, Value};
 const LARGEST_FILE: u64 = 16 * 1024 * 1024;
 
 /// The kinds of tables at the top of a schema file.
-const SECTIONS: [&str; 7] = ["secrets", "env-file", "github", "server", "history", "remote", "backup"];
+const SECTIONS: [&str; 8] =
+    ["secrets", "env-file", "github", "server", "history", "remote", "notify", "backup"];
 
 /// A mistake in a schema file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -206,6 +209,11 @@ fn build(
     }
     for (context, name, value) in targets_of(tables, "backup") {
         targets.backup(context, name, value);
+    }
+    for (context, table) in tables {
+        if let Some((key, value)) = table.get_key_value("notify") {
+            targets.notify(*context, key, value);
+        }
     }
     targets.check_jumps();
     if let Some((context, _)) = tables.first().filter(|_| all_readable) {

@@ -10,6 +10,7 @@ mod backup;
 mod github;
 mod remote;
 mod rotation;
+mod schedule;
 mod servers;
 
 fn file(name: &str, text: &str) -> (PathBuf, String) {
