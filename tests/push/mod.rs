@@ -5,6 +5,7 @@ mod django;
 mod faults;
 mod kills;
 mod pin;
+mod progress;
 mod recover;
 mod refusals;
 mod restore;
