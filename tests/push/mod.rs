@@ -1,5 +1,6 @@
 //! `push` to servers, through the real OpenSSH: three hosts on addresses of loopback.
 
+mod containers;
 mod cut;
 mod django;
 mod faults;
