@@ -17,4 +17,5 @@ pub mod ssh;
 pub mod http;
 pub mod target;
 pub mod push;
+pub mod rotate;
 pub mod cli;

@@ -4,6 +4,7 @@ mod dialect;
 mod github;
 mod server;
 mod remote;
+mod rotation;
 mod model;
 mod template;
 mod duration;
@@ -25,11 +26,12 @@ pub use fit::{Fit, Unfit, host_and_port, is_account};
 pub use generate::{GenerateError, LONGEST_GENERATED, WEAKEST_BITS, generate, policy_entropy_bits};
 pub use github::{GITHUB_API, GithubScope, GithubTarget, LARGEST_GITHUB_VALUE, Visibility, WORKFLOW_SEES};
 pub use keys::HostKey;
-pub use model::{
-    Alphabet, Entry, EnvFile, Group, History, Place, Policy, Rotation, Rules, Schema, Type, Variable,
-};
+pub use model::{Alphabet, Entry, EnvFile, Group, History, Place, Policy, Rules, Schema, Type, Variable};
 pub use parse::{LoadError, SchemaError, load, parse, read_files};
 pub use remote::{BackupTarget, Bucket, HomeKind, Keep, Remote, ShelfKind};
+pub use rotation::{
+    Postgres, PostgresAdmin, PostgresLogin, PostgresWay, Reference, Referent, Rotation, RotationKind,
+};
 pub use server::{Apply, GenerationProof, Health, HostKeys, Install, Probe, Server, ServerKey, Vantage};
 pub use template::{RenderProblem, Template, TemplateError};
 pub use types::TypeMismatch;

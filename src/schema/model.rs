@@ -10,6 +10,7 @@ use crate::name::{SecretName, TargetName, VariableName};
 use super::dialect::{Dialect, Reader};
 use super::github::GithubTarget;
 use super::remote::{BackupTarget, Remote};
+use super::rotation::Rotation;
 use super::server::Server;
 use super::template::Template;
 
@@ -253,17 +254,6 @@ pub enum Alphabet {
     Uuid,
     /// Exactly these characters, each once.
     Custom(String),
-}
-
-/// How a secret is rotated.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rotation {
-    /// The longest time between two rotations.
-    pub every: Option<std::time::Duration>,
-    /// The kind of rotation.
-    pub with: Option<String>,
-    /// The server it happens on.
-    pub on: Option<String>,
 }
 
 /// An env file and who reads it.

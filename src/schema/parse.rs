@@ -15,6 +15,7 @@ mod context;
 mod entry;
 mod history;
 mod policy;
+mod rotation;
 mod target;
 mod github;
 mod server;
@@ -203,6 +204,9 @@ fn build(
         }
     }
     targets.check_jumps();
+    if let Some((context, _)) = tables.first().filter(|_| all_readable) {
+        rotation::check_all(*context, schema);
+    }
 }
 
 /// The targets of one kind in all files.

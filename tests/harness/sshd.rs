@@ -174,11 +174,15 @@ impl Sshd {
 
     /// Kills everything that serves a connection, as if the machine lost its power, and the server too.
     pub fn kill(&mut self) {
-        let mut doomed = descendants(self.child.id());
-        doomed.push(self.child.id());
-        for process in doomed {
-            let id = rustix::process::Pid::from_raw(i32::try_from(process).unwrap()).unwrap();
-            let _ = rustix::process::kill_process(id, rustix::process::Signal::KILL);
+        // Stopped before the first of them is killed, so that none can act on another's end; and whoever accepts
+        // connections goes first, so that nobody gets back in between.
+        let mut doomed = vec![self.child.id()];
+        doomed.extend(descendants(self.child.id()));
+        for signal in [rustix::process::Signal::STOP, rustix::process::Signal::KILL] {
+            for process in &doomed {
+                let id = rustix::process::Pid::from_raw(i32::try_from(*process).unwrap()).unwrap();
+                let _ = rustix::process::kill_process(id, signal);
+            }
         }
         let _ = self.child.wait();
     }

@@ -2,6 +2,7 @@
 
 mod call;
 mod trouble;
+mod repository;
 mod home;
 
 pub use home::{GitHome, GitPlace};

@@ -136,7 +136,7 @@ fn placeholders_and_examples() {
 fn dates() {
     let until = |on| Entry { expires: Some(on), ..entry(Type::Token) };
     let stored = [("a.a", "v"), ("a.b", "v"), ("a.c", "v"), ("a.d", "v"), ("a.e", "v")];
-    let rotate = Some(Rotation { every: None, with: None, on: None });
+    let rotate = Some(Rotation::default());
     let found = run(
         vec![
             ("a.a", until(date(2026, 11, 22))),

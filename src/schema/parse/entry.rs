@@ -9,7 +9,7 @@ use crate::schema::model::{Entry, Group, Place, Rules, Schema, Type};
 
 use super::context::Context;
 use super::tree::{Key, Node, Table, Value};
-use super::{is_table, policy};
+use super::{is_table, policy, rotation};
 
 /// What a group may say of itself.
 const GROUP_KEYS: [&str; 3] = ["title", "description", "docs"];
@@ -140,7 +140,7 @@ fn entry(context: Context<'_>, at: &Key<'_>, value: &Value<'_>) -> Entry {
             "required" => entry.required = context.flag(key, value).unwrap_or(true),
             "secret" => entry.secret = context.flag(key, value).unwrap_or(entry.secret),
             "generate" => entry.generate = policy::generate(context, &entry.kind, key, value),
-            "rotate" => entry.rotate = policy::rotate(context, key, value),
+            "rotate" => entry.rotate = rotation::rotate(context, key, value),
             "deprecated" => entry.deprecated = context.owned(key, value),
             "expires" => entry.expires = expires(context, key, value),
             _ => rule(context, key, value, &mut entry.rules),

@@ -1,6 +1,6 @@
-//! `generate = …` and `rotate = …` of a secret.
+//! `generate = …` of a secret.
 
-use crate::schema::model::{Alphabet, Policy, Rotation, Type};
+use crate::schema::model::{Alphabet, Policy, Type};
 
 use super::context::Context;
 use super::tree::{Key, Node, Value};
@@ -13,7 +13,6 @@ const USUAL_BYTES: usize = 32;
 const LONGEST: usize = 4096;
 
 const GENERATE_KEYS: [&str; 5] = ["length", "alphabet", "characters", "prefix", "suffix"];
-const ROTATE_KEYS: [&str; 3] = ["every", "with", "on"];
 const ALPHABETS: [&str; 7] = ["alphanumeric", "base64url", "digits", "hex", "lower", "symbols", "uuid"];
 
 /// Reads `generate`: `true`, or a table.
@@ -112,19 +111,4 @@ fn characters(context: Context<'_>, key: &Key<'_>, value: &Value<'_>) -> Option<
         context.error(&value.span(), "`characters` must hold at least two characters");
     }
     Some(text.to_owned())
-}
-
-/// Reads `rotate`.
-pub(super) fn rotate(context: Context<'_>, key: &Key<'_>, value: &Value<'_>) -> Option<Rotation> {
-    let table = context.table(key, value)?;
-    let mut rotation = Rotation { every: None, with: None, on: None };
-    for (key, value) in table.iter() {
-        match key.get_ref().as_ref() {
-            "every" => rotation.every = context.duration(key, value),
-            "with" => rotation.with = context.owned(key, value),
-            "on" => rotation.on = context.owned(key, value),
-            _ => context.unknown_key(key, &ROTATE_KEYS),
-        }
-    }
-    Some(rotation)
 }

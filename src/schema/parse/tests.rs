@@ -8,6 +8,7 @@ use crate::sys::OpenGate;
 
 mod github;
 mod remote;
+mod rotation;
 mod servers;
 
 fn file(name: &str, text: &str) -> (PathBuf, String) {
@@ -69,6 +70,13 @@ generate = true
 type = "enum"
 one-of = ["a", "b"]
 [secrets.page.title]
+[secrets.db.user]
+[secrets.db.name]
+[server.luca-db]
+address = "192.0.2.20"
+user = "root"
+known-hosts = "known_hosts"
+key = "agent"
 "#,
     );
     assert_eq!(schema.groups["db"].title.as_deref(), Some("Database"));
@@ -79,7 +87,7 @@ one-of = ["a", "b"]
     assert_eq!(password.generate, Some(policy));
     let rotate = password.rotate.unwrap();
     assert_eq!(rotate.every, Some(std::time::Duration::from_hours(90 * 24)));
-    assert_eq!(rotate.on.as_deref(), Some("luca-db"));
+    assert_eq!(rotate.on.as_ref().map(TargetName::as_str), Some("luca-db"));
     assert_eq!(password.expires, Some(jiff::civil::date(2027, 1, 31)));
     assert_eq!(password.place, Place { file: Path::new("s.toml").into(), line: 5, column: 13 });
     let port = secret(&schema, "db.port");

@@ -1,0 +1,133 @@
+//! `rotate = …` of a secret.
+
+use std::collections::BTreeMap;
+
+use crate::name::{SecretName, TargetName};
+use crate::schema::model::{Entry, Schema, Type};
+use crate::schema::rotation::{Reference, Referent, Rotation, RotationKind};
+
+use super::context::Context;
+use super::tree::{Key, Table, Value};
+
+mod postgres;
+
+/// The keys that every kind has.
+const USUAL_KEYS: [&str; 4] = ["every", "grace", "on", "with"];
+
+const KINDS: [&str; 3] = ["generated", "postgres-alternating", "postgres-single"];
+
+/// Reads `rotate`. Each kind reads its own keys from the same table.
+pub(super) fn rotate(context: Context<'_>, key: &Key<'_>, value: &Value<'_>) -> Option<Rotation> {
+    let table = context.table(key, value)?;
+    let mut rotation = Rotation::default();
+    let own_keys = kind(context, table, &mut rotation);
+    for (key, value) in table.iter() {
+        match key.get_ref().as_ref() {
+            "every" => rotation.every = context.duration(key, value),
+            "grace" => rotation.grace = context.duration(key, value),
+            "with" => {}
+            "on" => rotation.on = server(context, key, value, &mut rotation.references),
+            own if own_keys.contains(&own) => {}
+            _ => {
+                let known: Vec<&str> = USUAL_KEYS.iter().chain(own_keys).copied().collect();
+                context.unknown_key(key, &known);
+            }
+        }
+    }
+    Some(rotation)
+}
+
+/// Reads the kind with its settings, and gives the keys that are its own.
+fn kind(context: Context<'_>, table: &Table<'_>, rotation: &mut Rotation) -> &'static [&'static str] {
+    let Some((key, value)) = table.get_key_value("with") else { return &[] };
+    match context.text(key, value) {
+        Some("generated") | None => &[],
+        Some("postgres-alternating") => {
+            let (settings, keys) = postgres::alternating(context, table, &mut rotation.references);
+            rotation.with = RotationKind::PostgresAlternating(settings);
+            keys
+        }
+        Some("postgres-single") => {
+            let (settings, keys) = postgres::single(context, table, &mut rotation.references);
+            rotation.with = RotationKind::PostgresSingle(settings);
+            keys
+        }
+        Some(word) => {
+            context.unknown_word("a kind of rotation", word, value, &KINDS);
+            &[]
+        }
+    }
+}
+
+/// The name of a server, which is looked up when all are known.
+fn server(
+    context: Context<'_>,
+    key: &Key<'_>,
+    value: &Value<'_>,
+    references: &mut Vec<Reference>,
+) -> Option<TargetName> {
+    let name = TargetName::parse(context.text(key, value)?);
+    let name = name.map_err(|error| context.error(&value.span(), error.to_string())).ok()?;
+    references.push(Reference { to: Referent::Server(name.clone()), place: context.place(&value.span()) });
+    Some(name)
+}
+
+/// The name of a secret of one of these types, of any if there are none. It is looked up when all are known.
+fn secret(
+    context: Context<'_>,
+    key: &Key<'_>,
+    value: &Value<'_>,
+    types: &'static [Type],
+    references: &mut Vec<Reference>,
+) -> Option<SecretName> {
+    let name = SecretName::parse(context.text(key, value)?);
+    let refuse = |error| context.error(&value.span(), format!("`{}`: {error}", key.get_ref()));
+    let name = name.map_err(refuse).ok()?;
+    let to = Referent::Secret(name.clone(), types);
+    references.push(Reference { to, place: context.place(&value.span()) });
+    Some(name)
+}
+
+/// Holds every rotation against the whole schema, once all is known.
+pub(super) fn check_all(context: Context<'_>, schema: &Schema) {
+    for (name, entry) in &schema.secrets {
+        let Some(rotation) = &entry.rotate else { continue };
+        for reference in &rotation.references {
+            check_reference(context, schema, reference);
+        }
+        match &rotation.with {
+            RotationKind::Generated => {}
+            RotationKind::PostgresAlternating(settings) | RotationKind::PostgresSingle(settings) => {
+                postgres::check(context, &schema.secrets, name, entry, settings);
+            }
+        }
+    }
+}
+
+fn check_reference(context: Context<'_>, schema: &Schema, reference: &Reference) {
+    let complain = |message: String, hint| context.error_at(reference.place.clone(), message, hint);
+    match &reference.to {
+        Referent::Server(name) if !schema.servers.contains_key(name) => {
+            let hint = context.did_you_mean(name.as_str(), schema.servers.keys().map(TargetName::as_str));
+            complain(format!("no server `{name}` is declared"), hint);
+        }
+        Referent::Server(_) => {}
+        Referent::Secret(name, types) => match schema.secrets.get(name) {
+            None => {
+                let message = format!("no secret `{name}` is declared");
+                complain(message, nearest(context, name, &schema.secrets));
+            }
+            Some(entry) if !types.is_empty() && !types.contains(&entry.kind) => {
+                let wanted: Vec<&str> = types.iter().map(Type::name).collect();
+                let message =
+                    format!("`{name}` is of type {}, not {}", entry.kind.name(), wanted.join(" or "));
+                complain(message, None);
+            }
+            Some(_) => {}
+        },
+    }
+}
+
+fn nearest(context: Context<'_>, name: &SecretName, known: &BTreeMap<SecretName, Entry>) -> Option<String> {
+    context.did_you_mean(name.as_str(), known.keys().map(SecretName::as_str))
+}

@@ -1,0 +1,77 @@
+//! How secrets are rotated: `rotate = { every = "90d", with = "…", on = "…" }` of a secret. The secret that it stands at gives
+//! the rotation its name.
+
+use std::time::Duration;
+
+use crate::name::{SecretName, TargetName};
+
+use super::model::{Place, Type};
+
+mod postgres;
+
+pub use postgres::{Postgres, PostgresAdmin, PostgresLogin, PostgresWay};
+
+/// How a secret is rotated.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rotation {
+    /// The longest time between two rotations.
+    pub every: Option<Duration>,
+    /// How long the old credential stays valid beside the new one, at least; `None` leaves it to the kind.
+    pub grace: Option<Duration>,
+    /// The kind of credential.
+    pub with: RotationKind,
+    /// The server it happens on.
+    pub on: Option<TargetName>,
+    /// What its keys name, each of which the schema declares.
+    pub references: Vec<Reference>,
+}
+
+/// Something that a key names, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference {
+    /// What is named.
+    pub to: Referent,
+    /// Where.
+    pub place: Place,
+}
+
+/// What can be named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Referent {
+    /// A server: `[server.NAME]`.
+    Server(TargetName),
+    /// A secret, of one of these types; of any type if there are none.
+    Secret(SecretName, &'static [Type]),
+}
+
+/// The kinds of credentials, with their own settings.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum RotationKind {
+    /// `generated`: a value that only the programs have that are given it; a new one is made as `generate` says.
+    #[default]
+    Generated,
+    /// `postgres-alternating`: two login roles in turn, of which one is valid and the other becomes so.
+    PostgresAlternating(Postgres),
+    /// `postgres-single`: the one login role gets another password; new logins with the old one fail until the consumers
+    /// have the new one.
+    PostgresSingle(Postgres),
+}
+
+impl RotationKind {
+    /// The settings of a login of a PostgreSQL database, if it is one.
+    pub const fn postgres(&self) -> Option<&Postgres> {
+        match self {
+            Self::PostgresAlternating(settings) | Self::PostgresSingle(settings) => Some(settings),
+            Self::Generated => None,
+        }
+    }
+
+    /// The name in schemas and in the journal.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Generated => "generated",
+            Self::PostgresAlternating(_) => "postgres-alternating",
+            Self::PostgresSingle(_) => "postgres-single",
+        }
+    }
+}
