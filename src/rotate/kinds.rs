@@ -29,8 +29,10 @@ pub fn credential(name: &SecretName, world: &World<'_>) -> Result<Box<dyn Creden
     };
     match &rotation.with {
         RotationKind::Generated => Ok(Box::new(Generated::new(name.clone(), entry.clone()))),
-        RotationKind::PostgresAlternating(_) => {
-            Err(Trouble::rejected(format_args!("{name}: this program cannot rotate it yet")))
-        }
+        // Each kind has its line here as soon as it is built.
+        other => Err(Trouble::rejected(format_args!(
+            "{name}: this program does not know how to rotate {}",
+            other.name()
+        ))),
     }
 }
