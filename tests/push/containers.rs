@@ -65,7 +65,7 @@ impl Stack {
         std::fs::create_dir(home.join("docker")).unwrap();
         std::fs::write(
             home.join("docker/config.json"),
-            format!("{{\"cliPluginsExtraDirs\": [{plugins:?}]}}"),
+            format!("{{\"cliPluginsExtraDirs\": [\"{}\"]}}", plugins.display()),
         )
         .unwrap();
         let rc = format!(
@@ -87,10 +87,10 @@ impl Stack {
 
     /// Lets a push apply by this command, and wants to see the marker in both services.
     fn apply(&self, run: &[&str]) {
-        self.fleet.write_schema(
-            "true",
-            "generation-from = { containers = [\"django\", \"beat\"], in = \"[app]\" }",
-        );
+        // The containers have as long as the health check has.
+        let proof = "generation-from = { containers = [\"django\", \"beat\"], in = \"[app]\" }\n\
+                     health = { command = [\"true\"], within = \"3s\", every = \"1s\", in-a-row = 1 }";
+        self.fleet.write_schema("true", proof);
         let schema = self.fleet.world.read("schemas/servers.toml");
         let schema = schema
             .replace("[\"sh\", \"-c\", \"true\"], within = \"5s\"", &format!("{run:?}, within = \"4s\""));
