@@ -29,7 +29,10 @@ pub use keys::HostKey;
 pub use model::{Alphabet, Entry, EnvFile, Group, History, Place, Policy, Rules, Schema, Type, Variable};
 pub use parse::{LoadError, SchemaError, load, parse, read_files};
 pub use remote::{BackupTarget, Bucket, HomeKind, Keep, Remote, ShelfKind};
-pub use rotation::{Postgres, Rotation, RotationKind};
+pub use rotation::{
+    DjangoPassword, DjangoSecretKey, Flower, Manage, Mention, Mentioned, Postgres, Rotation, RotationKind,
+    Site,
+};
 pub use server::{Apply, GenerationProof, Health, HostKeys, Install, Probe, Server, ServerKey, Vantage};
 pub use template::{RenderProblem, Template, TemplateError};
 pub use types::TypeMismatch;

@@ -204,6 +204,9 @@ fn build(
         }
     }
     targets.check_jumps();
+    if let Some((context, _)) = tables.first().filter(|_| all_readable) {
+        rotation::check(*context, schema);
+    }
 }
 
 /// The targets of one kind in all files.

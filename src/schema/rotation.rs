@@ -3,7 +3,17 @@
 
 use std::time::Duration;
 
-use crate::name::TargetName;
+use crate::name::{SecretName, TargetName};
+
+use super::model::Place;
+use super::server::Vantage;
+use super::template::Template;
+
+mod django;
+mod flower;
+
+pub use django::{DjangoPassword, DjangoSecretKey, Manage};
+pub use flower::Flower;
 
 /// How a secret is rotated.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -16,6 +26,26 @@ pub struct Rotation {
     pub with: RotationKind,
     /// The server it happens on.
     pub on: Option<TargetName>,
+    /// What it names of the rest of the schema, and where: all of it is declared.
+    pub mentions: Vec<Mention>,
+}
+
+/// Something that a rotation names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mention {
+    /// What it is.
+    pub what: Mentioned,
+    /// Where it is named.
+    pub place: Place,
+}
+
+/// A part of the schema.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mentioned {
+    /// A secret.
+    Secret(SecretName),
+    /// A server.
+    Server(TargetName),
 }
 
 /// The kinds of credentials, with their own settings.
@@ -26,6 +56,21 @@ pub enum RotationKind {
     Generated,
     /// `postgres-alternating`: two login roles in turn, of which one is valid and the other becomes so.
     PostgresAlternating(Postgres),
+    /// `django-secret-key`: a key that signs, and is accepted beside the one before.
+    DjangoSecretKey(DjangoSecretKey),
+    /// `django-password`: the password of a user of a Django application.
+    DjangoPassword(DjangoPassword),
+    /// `flower`: the password of Flower's user.
+    Flower(Flower),
+}
+
+/// A page that shows whether a credential is accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Site {
+    /// Its URL, http or https.
+    pub url: Template,
+    /// From where it is asked for.
+    pub from: Vantage,
 }
 
 /// A login role of a database server.
@@ -38,6 +83,9 @@ impl RotationKind {
         match self {
             Self::Generated => "generated",
             Self::PostgresAlternating(_) => "postgres-alternating",
+            Self::DjangoSecretKey(_) => "django-secret-key",
+            Self::DjangoPassword(_) => "django-password",
+            Self::Flower(_) => "flower",
         }
     }
 }

@@ -72,6 +72,12 @@ impl<'a> Context<'a> {
         self.problems.borrow_mut().push(error);
     }
 
+    /// Complains about another place, perhaps of another file.
+    pub(super) fn error_at(&self, place: &Place, message: impl Into<String>, hint: Option<String>) {
+        let error = SchemaError { place: place.clone(), message: message.into(), hint };
+        self.problems.borrow_mut().push(error);
+    }
+
     /// Complains about a key that is none of `known`.
     pub(super) fn unknown_key(&self, key: &Key<'_>, known: &[&str]) {
         let name = key.get_ref();
