@@ -8,6 +8,7 @@ use crate::sys::OpenGate;
 
 mod github;
 mod remote;
+mod rotation;
 mod servers;
 
 fn file(name: &str, text: &str) -> (PathBuf, String) {
@@ -69,6 +70,11 @@ generate = true
 type = "enum"
 one-of = ["a", "b"]
 [secrets.page.title]
+[server.luca-db]
+address = "db.example.com"
+user = "root"
+key = "agent"
+known-hosts = "known_hosts"
 "#,
     );
     assert_eq!(schema.groups["db"].title.as_deref(), Some("Database"));
