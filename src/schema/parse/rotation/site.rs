@@ -3,7 +3,7 @@
 use crate::schema::Fit;
 use crate::schema::parse::context::Context;
 use crate::schema::parse::install::remote_path;
-use crate::schema::parse::tree::Node;
+use crate::schema::parse::tree::{Key, Node, Value};
 use crate::schema::rotation::{Manage, Site};
 use crate::schema::server::Vantage;
 
@@ -70,32 +70,27 @@ impl Reader<'_, '_> {
             return None;
         }
         let folder = self.find("in").and_then(|(key, value)| remote_path(self.context, key, value));
-        let run = match own {
-            Some((key, value)) => {
-                let words = self.context.texts(key, value)?;
-                refuse_odd_words(self.context, key.get_ref(), value, &words);
-                words
+        let run = if let Some((key, value)) = own {
+            let words = self.context.texts(key, value)?;
+            refuse_odd_words(self.context, key, value, &words);
+            words
+        } else {
+            if self.find("in").is_none() {
+                self.missing("in", "the project's folder on the server, where the compose file is");
             }
-            None => {
-                if self.find("in").is_none() {
-                    self.missing("in", "the project's folder on the server, where the compose file is");
-                }
-                USUAL_MANAGE.map(str::to_owned).to_vec()
-            }
+            USUAL_MANAGE.map(str::to_owned).to_vec()
         };
         Some(Manage { folder, run })
     }
 }
 
 /// Complains about a command that is none, or that others could read a value from.
-fn refuse_odd_words(
-    context: Context<'_>,
-    key: &str,
-    value: &crate::schema::parse::tree::Value<'_>,
-    words: &[String],
-) {
+fn refuse_odd_words(context: Context<'_>, key: &Key<'_>, value: &Value<'_>, words: &[String]) {
     if words.first().is_none_or(String::is_empty) {
-        context.error(&value.span(), format!("`{key}` must be an array of strings, the program first"));
+        context.error(
+            &value.span(),
+            format!("`{}` must be an array of strings, the program first", key.get_ref()),
+        );
     }
     let Node::Array(items) = value.get_ref() else { return };
     for (word, item) in words.iter().zip(items) {
