@@ -36,5 +36,6 @@ mod readme;
 mod ssh;
 mod recipients;
 mod away;
+mod s3;
 mod github;
 mod parsers;

@@ -30,8 +30,8 @@ pub use model::{Alphabet, Entry, EnvFile, Group, History, Place, Policy, Rules, 
 pub use parse::{LoadError, SchemaError, load, parse, read_files};
 pub use remote::{BackupTarget, Bucket, HomeKind, Keep, Remote, ShelfKind};
 pub use rotation::{
-    DjangoPassword, DjangoSecretKey, Flower, Manage, Mention, Mentioned, Postgres, Rotation, RotationKind,
-    Site,
+    DjangoPassword, DjangoSecretKey, Flower, Manage, Postgres, PostgresAdmin, PostgresLogin, PostgresWay,
+    Reference, Referent, Rotation, RotationKind, Site,
 };
 pub use server::{Apply, GenerationProof, Health, HostKeys, Install, Probe, Server, ServerKey, Vantage};
 pub use template::{RenderProblem, Template, TemplateError};

@@ -205,7 +205,7 @@ fn build(
     }
     targets.check_jumps();
     if let Some((context, _)) = tables.first().filter(|_| all_readable) {
-        rotation::check(*context, schema);
+        rotation::check_all(*context, schema);
     }
 }
 

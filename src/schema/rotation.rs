@@ -5,15 +5,17 @@ use std::time::Duration;
 
 use crate::name::{SecretName, TargetName};
 
-use super::model::Place;
+use super::model::{Place, Type};
 use super::server::Vantage;
 use super::template::Template;
 
 mod django;
 mod flower;
+mod postgres;
 
 pub use django::{DjangoPassword, DjangoSecretKey, Manage};
 pub use flower::Flower;
+pub use postgres::{Postgres, PostgresAdmin, PostgresLogin, PostgresWay};
 
 /// How a secret is rotated.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,26 +28,26 @@ pub struct Rotation {
     pub with: RotationKind,
     /// The server it happens on.
     pub on: Option<TargetName>,
-    /// What it names of the rest of the schema, and where: all of it is declared.
-    pub mentions: Vec<Mention>,
+    /// What its keys name, each of which the schema declares.
+    pub references: Vec<Reference>,
 }
 
-/// Something that a rotation names.
+/// Something that a key names, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mention {
-    /// What it is.
-    pub what: Mentioned,
-    /// Where it is named.
+pub struct Reference {
+    /// What is named.
+    pub to: Referent,
+    /// Where.
     pub place: Place,
 }
 
-/// A part of the schema.
+/// What can be named.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Mentioned {
-    /// A secret.
-    Secret(SecretName),
-    /// A server.
+pub enum Referent {
+    /// A server: `[server.NAME]`.
     Server(TargetName),
+    /// A secret, of one of these types; of any type if there are none.
+    Secret(SecretName, &'static [Type]),
 }
 
 /// The kinds of credentials, with their own settings.
@@ -56,6 +58,9 @@ pub enum RotationKind {
     Generated,
     /// `postgres-alternating`: two login roles in turn, of which one is valid and the other becomes so.
     PostgresAlternating(Postgres),
+    /// `postgres-single`: the one login role gets another password; new logins with the old one fail until the consumers
+    /// have the new one.
+    PostgresSingle(Postgres),
     /// `django-secret-key`: a key that signs, and is accepted beside the one before.
     DjangoSecretKey(DjangoSecretKey),
     /// `django-password`: the password of a user of a Django application.
@@ -73,16 +78,21 @@ pub struct Site {
     pub from: Vantage,
 }
 
-/// A login role of a database server.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Postgres {}
-
 impl RotationKind {
+    /// The settings of a login of a PostgreSQL database, if it is one.
+    pub const fn postgres(&self) -> Option<&Postgres> {
+        match self {
+            Self::PostgresAlternating(settings) | Self::PostgresSingle(settings) => Some(settings),
+            _ => None,
+        }
+    }
+
     /// The name in schemas and in the journal.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Generated => "generated",
             Self::PostgresAlternating(_) => "postgres-alternating",
+            Self::PostgresSingle(_) => "postgres-single",
             Self::DjangoSecretKey(_) => "django-secret-key",
             Self::DjangoPassword(_) => "django-password",
             Self::Flower(_) => "flower",

@@ -65,6 +65,12 @@ pub enum Variable {
     GithubApiUrl,
     /// The socket of the SSH agent.
     SshAuthSock,
+    /// The access key for S3, as AWS's tools take it.
+    AwsAccessKeyId,
+    /// The secret key that belongs to it.
+    AwsSecretAccessKey,
+    /// The token that belongs to both if they are for a time only.
+    AwsSessionToken,
 }
 
 impl Variable {
@@ -100,6 +106,9 @@ impl Variable {
             Self::GithubApi => "LUCA_SECRETS_GITHUB_API",
             Self::GithubApiUrl => "GITHUB_API_URL",
             Self::SshAuthSock => "SSH_AUTH_SOCK",
+            Self::AwsAccessKeyId => "AWS_ACCESS_KEY_ID",
+            Self::AwsSecretAccessKey => "AWS_SECRET_ACCESS_KEY",
+            Self::AwsSessionToken => "AWS_SESSION_TOKEN",
         }
     }
 

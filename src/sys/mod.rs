@@ -30,7 +30,7 @@ pub use process::{
 };
 pub use program::{Finished, Program};
 pub use random::{OsRandom, Random};
-pub use runtime::block_on;
+pub use runtime::{Runtime, block_on};
 pub use stamp::Stamp;
 pub use stdio::{StandardInput, StandardOutput, read_wiped};
 pub use system::{System, host_name};

@@ -3,11 +3,34 @@
 use std::future::Future;
 use std::io;
 
+/// A place for asynchronous work that is kept from one piece of it to the next, and with it what they share: connections.
+pub struct Runtime(Option<tokio::runtime::Runtime>);
+
+impl Runtime {
+    /// A new one, on whatever thread uses it.
+    pub fn new() -> io::Result<Self> {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map(|runtime| Self(Some(runtime)))
+    }
+
+    /// Does asynchronous work and gives what came of it. Must not be called from within such work.
+    pub fn block_on<F: Future>(&self, work: F) -> F::Output {
+        match &self.0 {
+            Some(runtime) => runtime.block_on(work),
+            None => unreachable!("it is taken away only where nobody can call any more"),
+        }
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        // A name that is still being looked up has a thread that cannot be stopped; nobody waits for it.
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
 /// Does asynchronous work on this thread and gives what came of it. Must not be called from within such work.
 pub fn block_on<F: Future>(work: F) -> io::Result<F::Output> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let done = runtime.block_on(work);
-    // A name that is still being looked up has a thread that cannot be stopped; nobody waits for it.
-    runtime.shutdown_background();
-    Ok(done)
+    Ok(Runtime::new()?.block_on(work))
 }

@@ -68,14 +68,12 @@ impl<'a> Context<'a> {
 
     /// Complains, and says what to do.
     pub(super) fn error_with(&self, at: &Range<usize>, message: impl Into<String>, hint: Option<String>) {
-        let error = SchemaError { place: self.place(at), message: message.into(), hint };
-        self.problems.borrow_mut().push(error);
+        self.error_at(self.place(at), message, hint);
     }
 
-    /// Complains about another place, perhaps of another file.
-    pub(super) fn error_at(&self, place: &Place, message: impl Into<String>, hint: Option<String>) {
-        let error = SchemaError { place: place.clone(), message: message.into(), hint };
-        self.problems.borrow_mut().push(error);
+    /// Complains about something that was read before.
+    pub(super) fn error_at(&self, place: Place, message: impl Into<String>, hint: Option<String>) {
+        self.problems.borrow_mut().push(SchemaError { place, message: message.into(), hint });
     }
 
     /// Complains about a key that is none of `known`.

@@ -1,11 +1,10 @@
 //! `rotate = …` of a secret.
 
-use std::cell::RefCell;
-use std::ops::Range;
+use std::collections::BTreeMap;
 
 use crate::name::{SecretName, TargetName};
-use crate::schema::rotation::{Mention, Mentioned, Postgres, Rotation, RotationKind};
-use crate::schema::template::Template;
+use crate::schema::model::{Entry, Schema, Type};
+use crate::schema::rotation::{Reference, Referent, Rotation, RotationKind};
 
 use super::context::Context;
 use super::tree::{Key, Table, Value};
@@ -13,15 +12,18 @@ use super::tree::{Key, Table, Value};
 mod check;
 mod django;
 mod flower;
+mod postgres;
+mod reader;
 mod site;
 
-pub(super) use check::check;
+use check::Subject;
+use reader::{Kind, Reader};
 
 /// The keys that every kind has.
 const USUAL_KEYS: [&str; 4] = ["every", "grace", "on", "with"];
 
-const KINDS: [&str; 5] =
-    ["django-password", "django-secret-key", "flower", "generated", "postgres-alternating"];
+const KINDS: [&str; 6] =
+    ["django-password", "django-secret-key", "flower", "generated", "postgres-alternating", "postgres-single"];
 
 /// Reads `rotate`. Each kind reads its own keys from the same table.
 pub(super) fn rotate(
@@ -31,15 +33,14 @@ pub(super) fn rotate(
     value: &Value<'_>,
 ) -> Option<Rotation> {
     let table = context.table(key, value)?;
-    let reader = Reader { context, name, at: key, table, mentions: RefCell::default() };
-    let (with, own_keys) = kind(&reader);
-    let mut rotation = Rotation { with, ..Rotation::default() };
+    let mut rotation = Rotation::default();
+    let own_keys = kind(context, (name, key), table, &mut rotation);
     for (key, value) in table.iter() {
         match key.get_ref().as_ref() {
             "every" => rotation.every = context.duration(key, value),
             "grace" => rotation.grace = context.duration(key, value),
             "with" => {}
-            "on" => rotation.on = reader.server("on"),
+            "on" => rotation.on = server(context, key, value, &mut rotation.references),
             own if own_keys.contains(&own) => {}
             _ => {
                 let known: Vec<&str> = USUAL_KEYS.iter().chain(own_keys).copied().collect();
@@ -47,102 +48,121 @@ pub(super) fn rotate(
             }
         }
     }
-    rotation.mentions = reader.mentions.into_inner();
     Some(rotation)
 }
 
-/// A kind with its settings, and the keys that are its own.
-type Kind = (RotationKind, &'static [&'static str]);
-
-fn kind(reader: &Reader<'_, '_>) -> Kind {
-    let Some((key, value)) = reader.table.get_key_value("with") else {
-        return (RotationKind::Generated, &[]);
+/// Reads the kind with its settings, and gives the keys that are its own.
+fn kind(
+    context: Context<'_>,
+    (name, at): (&SecretName, &Key<'_>),
+    table: &Table<'_>,
+    rotation: &mut Rotation,
+) -> &'static [&'static str] {
+    let Some((key, value)) = table.get_key_value("with") else { return &[] };
+    let mut read = |read: fn(&Reader<'_, '_>) -> Kind| {
+        let reader = Reader::new(context, name, at, table);
+        let (with, keys) = read(&reader);
+        rotation.with = with;
+        rotation.references.extend(reader.references());
+        keys
     };
-    match reader.context.text(key, value) {
-        Some("generated") | None => (RotationKind::Generated, &[]),
-        Some("postgres-alternating") => (RotationKind::PostgresAlternating(Postgres::default()), &[]),
-        Some("django-secret-key") => django::secret_key(reader),
-        Some("django-password") => django::password(reader),
-        Some("flower") => flower::flower(reader),
+    match context.text(key, value) {
+        Some("generated") | None => &[],
+        Some("postgres-alternating") => {
+            let (settings, keys) = postgres::alternating(context, table, &mut rotation.references);
+            rotation.with = RotationKind::PostgresAlternating(settings);
+            keys
+        }
+        Some("postgres-single") => {
+            let (settings, keys) = postgres::single(context, table, &mut rotation.references);
+            rotation.with = RotationKind::PostgresSingle(settings);
+            keys
+        }
+        Some("django-secret-key") => read(django::secret_key),
+        Some("django-password") => read(django::password),
+        Some("flower") => read(flower::flower),
         Some(word) => {
-            reader.context.unknown_word("a kind of rotation", word, value, &KINDS);
-            (RotationKind::Generated, &[])
+            context.unknown_word("a kind of rotation", word, value, &KINDS);
+            &[]
         }
     }
 }
 
-/// The table of one rotation. What is named in it is noted, and looked up when the whole schema is known.
-pub(super) struct Reader<'c, 't> {
-    pub(super) context: Context<'c>,
-    /// The secret that is rotated.
-    pub(super) name: &'t SecretName,
-    /// The key `rotate`.
-    pub(super) at: &'t Key<'t>,
-    pub(super) table: &'t Table<'t>,
-    mentions: RefCell<Vec<Mention>>,
+/// The name of a server, which is looked up when all are known.
+fn server(
+    context: Context<'_>,
+    key: &Key<'_>,
+    value: &Value<'_>,
+    references: &mut Vec<Reference>,
+) -> Option<TargetName> {
+    let name = TargetName::parse(context.text(key, value)?);
+    let name = name.map_err(|error| context.error(&value.span(), error.to_string())).ok()?;
+    references.push(Reference { to: Referent::Server(name.clone()), place: context.place(&value.span()) });
+    Some(name)
 }
 
-impl<'t> Reader<'_, 't> {
-    /// A key of the table.
-    pub(super) fn find(&self, key: &str) -> Option<(&'t Key<'t>, &'t Value<'t>)> {
-        self.table.get_key_value(key)
-    }
+/// The name of a secret of one of these types, of any if there are none. It is looked up when all are known.
+fn secret(
+    context: Context<'_>,
+    key: &Key<'_>,
+    value: &Value<'_>,
+    types: &'static [Type],
+    references: &mut Vec<Reference>,
+) -> Option<SecretName> {
+    let name = SecretName::parse(context.text(key, value)?);
+    let refuse = |error| context.error(&value.span(), format!("`{}`: {error}", key.get_ref()));
+    let name = name.map_err(refuse).ok()?;
+    let to = Referent::Secret(name.clone(), types);
+    references.push(Reference { to, place: context.place(&value.span()) });
+    Some(name)
+}
 
-    /// The server that a key names.
-    pub(super) fn server(&self, key: &str) -> Option<TargetName> {
-        let (key, value) = self.find(key)?;
-        match TargetName::parse(self.context.text(key, value)?) {
-            Ok(name) => {
-                self.mention(Mentioned::Server(name.clone()), &value.span());
-                Some(name)
+/// Holds every rotation against the whole schema, once all is known.
+pub(super) fn check_all(context: Context<'_>, schema: &Schema) {
+    for (name, entry) in &schema.secrets {
+        let Some(rotation) = &entry.rotate else { continue };
+        for reference in &rotation.references {
+            check_reference(context, schema, reference);
+        }
+        match &rotation.with {
+            RotationKind::DjangoSecretKey(settings) => {
+                django::check(&Subject { context, schema, name, entry, rotation }, settings);
             }
-            Err(error) => {
-                self.context.error(&value.span(), error.to_string());
-                None
+            RotationKind::Flower(settings) => {
+                flower::check(&Subject { context, schema, name, entry, rotation }, settings);
+            }
+            RotationKind::Generated | RotationKind::DjangoPassword(_) => {}
+            RotationKind::PostgresAlternating(settings) | RotationKind::PostgresSingle(settings) => {
+                postgres::check(context, &schema.secrets, name, entry, settings);
             }
         }
     }
+}
 
-    /// The secret that a key names.
-    pub(super) fn secret(&self, key: &str) -> Option<SecretName> {
-        let (key, value) = self.find(key)?;
-        self.secret_in(key, value)
-    }
-
-    /// The secret that a value names.
-    pub(super) fn secret_in(&self, key: &Key<'_>, value: &Value<'_>) -> Option<SecretName> {
-        match SecretName::parse(self.context.text(key, value)?) {
-            Ok(name) => {
-                self.mention(Mentioned::Secret(name.clone()), &value.span());
-                Some(name)
-            }
-            Err(error) => {
-                self.context.error(&value.span(), format!("`{}`: {error}", key.get_ref()));
-                None
-            }
+fn check_reference(context: Context<'_>, schema: &Schema, reference: &Reference) {
+    let complain = |message: String, hint| context.error_at(reference.place.clone(), message, hint);
+    match &reference.to {
+        Referent::Server(name) if !schema.servers.contains_key(name) => {
+            let hint = context.did_you_mean(name.as_str(), schema.servers.keys().map(TargetName::as_str));
+            complain(format!("no server `{name}` is declared"), hint);
         }
-    }
-
-    /// The template that a key holds.
-    pub(super) fn template(&self, key: &str) -> Option<Template> {
-        let (key, value) = self.find(key)?;
-        match Template::compile(self.context.text(key, value)?) {
-            Ok(template) => {
-                for name in template.references() {
-                    let at = self.context.inside(value, template.position_of(name).unwrap_or(0));
-                    self.mention(Mentioned::Secret(name.clone()), &at);
-                }
-                Some(template)
+        Referent::Server(_) => {}
+        Referent::Secret(name, types) => match schema.secrets.get(name) {
+            None => {
+                let message = format!("no secret `{name}` is declared");
+                complain(message, nearest(context, name, &schema.secrets));
             }
-            Err(error) => {
-                let at = self.context.inside(value, error.offset.unwrap_or(0));
-                self.context.error(&at, error.message);
-                None
+            Some(entry) if !types.is_empty() && !types.contains(&entry.kind) => {
+                let wanted: Vec<&str> = types.iter().map(Type::name).collect();
+                let message =
+                    format!("`{name}` is of type {}, not {}", entry.kind.name(), wanted.join(" or "));
+                complain(message, None);
             }
-        }
+            Some(_) => {}
+        },
     }
+}
 
-    fn mention(&self, what: Mentioned, at: &Range<usize>) {
-        self.mentions.borrow_mut().push(Mention { what, place: self.context.place(at) });
-    }
+fn nearest(context: Context<'_>, name: &SecretName, known: &BTreeMap<SecretName, Entry>) -> Option<String> {
+    context.did_you_mean(name.as_str(), known.keys().map(SecretName::as_str))
 }

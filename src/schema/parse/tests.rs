@@ -6,6 +6,7 @@ use crate::schema::{Alphabet, Dialect, GithubScope, Policy, Reader, Type};
 use crate::secret::SecretValue;
 use crate::sys::OpenGate;
 
+mod applications;
 mod github;
 mod remote;
 mod rotation;
@@ -70,11 +71,13 @@ generate = true
 type = "enum"
 one-of = ["a", "b"]
 [secrets.page.title]
+[secrets.db.user]
+[secrets.db.name]
 [server.luca-db]
-address = "db.example.com"
+address = "192.0.2.20"
 user = "root"
-key = "agent"
 known-hosts = "known_hosts"
+key = "agent"
 "#,
     );
     assert_eq!(schema.groups["db"].title.as_deref(), Some("Database"));

@@ -1,42 +1,9 @@
 //! What of a rotation can be looked at only when the whole schema is known.
 
-use crate::name::{SecretName, TargetName};
+use crate::name::SecretName;
 use crate::schema::model::{Entry, Place, Schema};
 use crate::schema::parse::context::Context;
-use crate::schema::rotation::{Mention, Mentioned, Rotation, RotationKind};
-
-use super::{django, flower};
-
-/// Complains about what rotations name and nobody declares, and about what they need and do not have.
-pub(in crate::schema::parse) fn check(context: Context<'_>, schema: &Schema) {
-    for (name, entry) in &schema.secrets {
-        let Some(rotation) = &entry.rotate else { continue };
-        check_mentions(context, schema, rotation);
-        let subject = Subject { context, schema, name, entry, rotation };
-        match &rotation.with {
-            RotationKind::DjangoSecretKey(settings) => django::check_secret_key(&subject, settings),
-            RotationKind::Flower(settings) => flower::check(&subject, settings),
-            _ => {}
-        }
-    }
-}
-
-fn check_mentions(context: Context<'_>, schema: &Schema, rotation: &Rotation) {
-    for Mention { what, place } in &rotation.mentions {
-        let (message, hint) = match what {
-            Mentioned::Secret(name) if !schema.secrets.contains_key(name) => {
-                let known = schema.secrets.keys().map(SecretName::as_str);
-                (format!("no secret `{name}` is declared"), context.did_you_mean(name.as_str(), known))
-            }
-            Mentioned::Server(name) if !schema.servers.contains_key(name) => {
-                let known = schema.servers.keys().map(TargetName::as_str);
-                (format!("no server `{name}` is declared"), context.did_you_mean(name.as_str(), known))
-            }
-            Mentioned::Secret(_) | Mentioned::Server(_) => continue,
-        };
-        context.error_at(place, message, hint);
-    }
-}
+use crate::schema::rotation::{Reference, Referent, Rotation};
 
 /// One rotation and everything around it.
 pub(super) struct Subject<'a> {
@@ -51,21 +18,25 @@ pub(super) struct Subject<'a> {
 impl Subject<'_> {
     /// Complains where the rotation names a secret, or where the rotated secret is declared.
     pub(super) fn error(&self, about: &SecretName, message: String, hint: Option<String>) {
-        let named = |mention: &&Mention| mention.what == Mentioned::Secret(about.clone());
-        let place = self.rotation.mentions.iter().find(named).map_or(&self.entry.place, |found| &found.place);
+        let named = self.references_to(about).next();
+        let place = named.map_or(&self.entry.place, |reference| &reference.place);
         self.error_at(place, message, hint);
     }
 
     pub(super) fn error_at(&self, place: &Place, message: String, hint: Option<String>) {
-        self.context.error_at(place, message, hint);
+        self.context.error_at(place.clone(), message, hint);
+    }
+
+    fn references_to(&self, name: &SecretName) -> impl Iterator<Item = &Reference> {
+        let is_it = move |to: &Referent| matches!(to, Referent::Secret(named, _) if named == name);
+        self.rotation.references.iter().filter(move |reference| is_it(&reference.to))
     }
 
     /// Whether a secret that holds something during a rotation only is declared, and may be absent at other times.
     pub(super) fn has_companion(&self, companion: &SecretName, hint: &str) -> bool {
         let Some(entry) = self.schema.secrets.get(companion) else {
-            let named = |mention: &Mention| mention.what == Mentioned::Secret(companion.clone());
             // What is named has been complained about.
-            if !self.rotation.mentions.iter().any(named) {
+            if self.references_to(companion).next().is_none() {
                 let message = format!(
                     "no secret `{companion}` is declared, and `{}` cannot be rotated without it",
                     self.name

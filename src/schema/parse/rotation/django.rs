@@ -8,7 +8,7 @@ use crate::schema::parse::tree::Node;
 use crate::schema::rotation::{DjangoPassword, DjangoSecretKey, Manage, RotationKind};
 
 use super::check::Subject;
-use super::{Kind, Reader};
+use super::reader::{Kind, Reader};
 
 const SECRET_KEY_KEYS: [&str; 6] = ["fallbacks", "in", "manage", "max-age", "reset-timeout", "session-age"];
 const PASSWORD_KEYS: [&str; 5] = ["from", "in", "login", "manage", "user"];
@@ -66,7 +66,7 @@ pub(super) fn password(reader: &Reader<'_, '_>) -> Kind {
 }
 
 /// Complains where the fallbacks would not reach the application.
-pub(super) fn check_secret_key(subject: &Subject<'_>, settings: &DjangoSecretKey) {
+pub(super) fn check(subject: &Subject<'_>, settings: &DjangoSecretKey) {
     let Some(fallbacks) = &settings.fallbacks else { return };
     let hint = "declare it with `required = false` and give it to the application as DJANGO_SECRET_KEY_FALLBACKS; \
                 an application without that setting: `fallbacks = false`, which signs everybody out";

@@ -7,7 +7,7 @@ use crate::schema::template::Template;
 
 use super::check::Subject;
 use super::django::targets;
-use super::{Kind, Reader};
+use super::reader::{Kind, Reader};
 
 const KEYS: [&str; 4] = ["from", "previous", "url", "username"];
 

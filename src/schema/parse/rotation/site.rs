@@ -7,7 +7,7 @@ use crate::schema::parse::tree::{Key, Node, Value};
 use crate::schema::rotation::{Manage, Site};
 use crate::schema::server::Vantage;
 
-use super::Reader;
+use super::reader::Reader;
 
 /// How `manage.py` of a cookiecutter-django project is run on its server.
 const USUAL_MANAGE: [&str; 9] = [

@@ -1,136 +1,169 @@
-use std::time::Duration;
-
 use super::*;
-use crate::schema::{Manage, RotationKind, Vantage};
+use crate::schema::{Postgres, PostgresAdmin, PostgresLogin, PostgresWay, Rotation, RotationKind};
 
-const DAY: Duration = Duration::from_hours(24);
-
-/// A project with a key, a user and Flower on one server, and what else a test adds.
-fn project(rotations: &str) -> String {
-    format!(
-        r#"
-[server.web]
-address = "192.0.2.10"
+/// What the rotations of these tests refer to.
+const REST: &str = r#"
+[secrets.db.user]
+[secrets.db.name]
+[secrets.db.host]
+type = "host"
+[secrets.db.port]
+type = "port"
+[secrets.admin.user]
+[secrets.admin.word]
+type = "password"
+[secrets.lone.word]
+type = "password"
+[server.db]
+address = "192.0.2.20"
 user = "root"
 known-hosts = "known_hosts"
 key = "agent"
-[secrets.django.secret_key_fallbacks]
-required = false
-[secrets.admin.email]
-type = "email"
-[secrets.flower.username]
-[secrets.flower.previous]
-required = false
-[env-file.django]
-path = ".django"
-[env-file.django.variables]
-KEY = "{{{{ django.secret_key }}}}"
-KEY_FALLBACKS = "{{{{ django.secret_key_fallbacks }}}}"
-FLOWER = "{{{{ flower.password }}}}{{% if flower.previous is defined %}},{{{{ flower.username }}}}:{{{{ flower.previous }}}}{{% endif %}}"
-{rotations}"#
-    )
+"#;
+
+fn with_rest(rotate: &str) -> [(PathBuf, String); 2] {
+    let text = format!("[secrets.db.word]\ntype = \"password\"\nrotate = {rotate}\n");
+    [file("rest.toml", REST), file("s.toml", &text)]
 }
 
-fn kind(schema: &Schema, name: &str) -> RotationKind {
-    secret(schema, name).rotate.unwrap().with
+fn rotation(rotate: &str) -> (Schema, Rotation) {
+    let schema = parse(&with_rest(rotate)).unwrap();
+    let rotation = secret(&schema, "db.word").rotate.unwrap();
+    (schema, rotation)
 }
 
-#[test]
-fn what_django_and_flower_need_has_defaults() {
-    let schema = parsed(&project(
-        r#"
-[secrets.django.secret_key]
-rotate = { with = "django-secret-key", on = "web", in = "/app/", max-age = "30d" }
-[secrets.admin.password]
-rotate = { with = "django-password", on = "web", manage = ["python3", "manage.py"], user = "{{ admin.email }}" }
-[secrets.flower.password]
-rotate = { with = "flower", url = "http://127.0.0.1:5555/api/workers", from = "server", on = "web" }
-"#,
-    ));
-    let RotationKind::DjangoSecretKey(key) = kind(&schema, "django.secret_key") else { panic!() };
-    assert_eq!(key.fallbacks.as_ref().unwrap().as_str(), "django.secret_key_fallbacks");
-    assert_eq!((key.session_age, key.reset_timeout, key.longest_age()), (14 * DAY, 3 * DAY, 30 * DAY));
-    let Manage { folder, run } = key.manage.unwrap();
-    assert_eq!(folder.as_deref(), Some("/app"));
-    let usual = "docker compose -f docker-compose.production.yml exec -T django python manage.py";
-    assert_eq!(run.join(" "), usual);
-    let RotationKind::DjangoPassword(password) = kind(&schema, "admin.password") else { panic!() };
-    assert_eq!((password.user.source(), password.login), ("{{ admin.email }}", None));
-    assert_eq!(password.manage, Manage { folder: None, run: vec!["python3".into(), "manage.py".into()] });
-    let RotationKind::Flower(flower) = kind(&schema, "flower.password") else { panic!() };
-    assert_eq!((flower.username.as_str(), flower.previous.as_str()), ("flower.username", "flower.previous"));
-    assert_eq!(flower.workers.from, Vantage::Server);
+fn mistakes(rotate: &str) -> Vec<String> {
+    errors_of(&with_rest(rotate))
+}
+
+fn name(text: &str) -> SecretName {
+    SecretName::parse(text).unwrap()
+}
+
+fn settings(rotation: &Rotation) -> &Postgres {
+    match &rotation.with {
+        RotationKind::PostgresAlternating(settings) | RotationKind::PostgresSingle(settings) => settings,
+        RotationKind::Generated => panic!("of another kind"),
+    }
 }
 
 #[test]
-fn an_application_without_fallbacks_says_so() {
-    let schema = parsed(
-        "[secrets.django.secret_key]\nrotate = { with = \"django-secret-key\", fallbacks = false }\n\
-         [env-file.x]\npath = \"x\"\n[env-file.x.variables]\nKEY = \"{{ django.secret_key }}\"\n",
+fn postgres_finds_what_stands_beside_the_password() {
+    for kind in ["postgres-alternating", "postgres-single"] {
+        let (schema, rotation) = rotation(&format!(r#"{{ with = "{kind}", on = "db" }}"#));
+        assert_eq!(rotation.with.name(), kind);
+        let settings = settings(&rotation);
+        assert_eq!(settings.admin, PostgresAdmin::Peer { account: "postgres".to_owned(), socket: None });
+        assert_eq!((settings.way(true), settings.way(false)), (PostgresWay::Server, PostgresWay::Direct));
+        let login = PostgresLogin {
+            user: name("db.user"),
+            password: name("db.word"),
+            database: name("db.name"),
+            host: Some(name("db.host")),
+            port: Some(name("db.port")),
+        };
+        assert_eq!(settings.login(&name("db.word"), &schema.secrets), Ok(login));
+    }
+}
+
+#[test]
+fn postgres_says_all_it_can() {
+    let (schema, found) = rotation(
+        r#"{ with = "postgres-alternating", on = "db", user = "admin.user", database = "db.host", host = "db.host",
+             owner = "shop", roles = ["shop_a", "shop_b"], admin = "role", admin-user = "db.user", via = "direct",
+             admin-password = "admin.word", ca-file = "ca.pem", grace = "1h" }"#,
     );
-    let RotationKind::DjangoSecretKey(key) = kind(&schema, "django.secret_key") else { panic!() };
-    assert_eq!((key.fallbacks, key.manage), (None, None));
-    let found = errors("[secrets.a.key]\nrotate = { with = \"django-secret-key\" }\n");
-    let hint = "declare it with `required = false` and give it to the application as DJANGO_SECRET_KEY_FALLBACKS; \
-                an application without that setting: `fallbacks = false`, which signs everybody out";
-    let message = "no secret `a.key_fallbacks` is declared, and `a.key` cannot be rotated without it";
-    assert_eq!(found, [format!("s.toml:1:12: {message} ({hint})")]);
+    let settings = settings(&found);
+    assert_eq!(settings.owner.as_deref(), Some("shop"));
+    assert_eq!(settings.roles, Some(["shop_a".to_owned(), "shop_b".to_owned()]));
+    let admin = PostgresAdmin::Role { user: name("db.user"), password: name("admin.word") };
+    assert_eq!((&settings.admin, settings.way(true)), (&admin, PostgresWay::Direct));
+    assert_eq!(settings.ca_file.as_deref(), Some(Path::new("ca.pem")));
+    let login = settings.login(&name("db.word"), &schema.secrets).unwrap();
+    assert_eq!((login.user, login.database), (name("admin.user"), name("db.host")));
+    let (_, found) =
+        rotation(r#"{ with = "postgres-single", on = "db", account = "pg", socket = "/run/pg" }"#);
+    let admin = PostgresAdmin::Peer { account: "pg".to_owned(), socket: Some("/run/pg".into()) };
+    assert_eq!(self::settings(&found).admin, admin);
 }
 
 #[test]
-fn a_rotation_names_only_what_is_declared() {
-    let found = errors(&project(
-        r#"
-[secrets.django.secret_key]
-rotate = { with = "django-secret-key", fallbacks = "django.secret_key_fallback", on = "wbe", in = "app" }
-[secrets.admin.password]
-rotate = { with = "django-password", user = "{{ admin.mail }}", from = "here" }
-[secrets.flower.password]
-rotate = { with = "flower", url = "https://example.com/healthcheck/", from = "server", username = "flower.username" }
-[secrets.other.password]
-rotate = { with = "flowers", urll = "x" }
-"#,
-    ));
-    let expected = [
-        "s.toml:22:52: no secret `django.secret_key_fallback` is declared (did you mean `django.secret_key_fallbacks`?)",
-        "s.toml:22:87: no server `wbe` is declared (did you mean `web`?)",
-        "s.toml:22:99: `in` must be absolute: it starts with /",
-        "s.toml:24:1: `rotate` of `admin.password` has no `on` (the server where manage.py runs: on = \"NAME\")",
-        "s.toml:24:49: no secret `admin.mail` is declared (did you mean `admin.email`?)",
-        "s.toml:24:65: `from` says from where `login` is asked for, and there is none",
-        "s.toml:26:1: `rotate` of `flower.password` has no `on` (the server that asks for the page: on = \"NAME\")",
-        "s.toml:26:35: Flower answers /healthcheck whatever the password is (use /api/workers)",
-        "s.toml:28:19: `flowers` is not a kind of rotation (did you mean `flower`?)",
-        "s.toml:28:30: unknown key `urll` (it is one of: …)",
-    ];
-    assert_eq!(found[..9], expected[..9]);
-    assert!(found[9].starts_with("s.toml:28:30: unknown key `urll`"), "{}", found[9]);
-}
-
-#[test]
-fn both_values_reach_whoever_reads_them() {
-    let text = project(
-        r#"
-[secrets.django.secret_key]
-rotate = { with = "django-secret-key" }
-[secrets.flower.password]
-rotate = { with = "flower", url = "https://example.com/api/workers" }
-[env-file.other]
-path = ".other"
-[env-file.other.variables]
-SECRET_KEY = "{{ django.secret_key }}"
-PASSWORD = "{{ flower.password }}"
-"#,
+fn what_a_rotation_names_is_declared() {
+    assert_eq!(
+        mistakes(
+            r#"{ with = "postgres-single", on = "dbb", user = "db.usr", port = "db.name", host = "Db" }"#
+        ),
+        [
+            "s.toml:3:43: no server `dbb` is declared (did you mean `db`?)",
+            "s.toml:3:57: no secret `db.usr` is declared (did you mean `db.user`?)",
+            "s.toml:3:74: `db.name` is of type string, not port",
+            "s.toml:3:92: `host`: a secret's name has the form group.key, such as database.password",
+        ]
     );
-    let found =
-        errors(&text.replace("[secrets.flower.previous]\nrequired = false", "[secrets.flower.previous]"));
-    let expected = [
-        "s.toml:12:17: `flower.previous` is empty between two rotations: it needs `required = false`",
-        "s.toml:27:1: env file other has `django.secret_key` and not `django.secret_key_fallbacks`: users would be \
-         signed out (SECRET_KEY_FALLBACKS = \"{{ django.secret_key_fallbacks }}\")",
-        "s.toml:28:1: PASSWORD of env file other has `flower.password` and not `flower.previous`: who has the old \
-         password would be refused (PASSWORD = '{{ flower.password }}{% if flower.previous is defined %},\
-         {{ flower.username }}:{{ flower.previous }}{% endif %}')",
-    ];
-    assert_eq!(found, expected);
+    let text = "[secrets.lone.key]\ntype = \"token\"\nrotate = { with = \"postgres-single\", on = \"db\" }\n";
+    assert_eq!(
+        errors_of(&[file("rest.toml", REST), file("s.toml", text)]),
+        [
+            "s.toml:1:15: the rotation of `lone.key` needs to know the user: `lone` has no secret `user` or `username` \
+             (name it: rotate = { user = \"GROUP.KEY\", … })",
+            "s.toml:1:15: `lone.key` is of type token; a role's password is of type password",
+        ]
+    );
+}
+
+#[test]
+fn mistakes_in_the_keys_of_postgres() {
+    let with = |keys: &str| mistakes(&format!("{{ with = \"postgres-alternating\", on = \"db\", {keys} }}"));
+    assert_eq!(with("owners = 1"), ["s.toml:3:54: unknown key `owners` (did you mean `owner`?)"]);
+    let wanted = "must be the name of a role: 1 to 63 bytes, and not public, none or pg_…";
+    assert_eq!(with(r#"owner = "pg_x""#), [format!("s.toml:3:62: `owner` {wanted}")]);
+    assert_eq!(with(r#"roles = ["a", ""]"#), [format!("s.toml:3:62: `roles` {wanted}")]);
+    assert_eq!(
+        with("roles = 1"),
+        ["s.toml:3:62: `roles` must be an array of the names of two roles, not an integer"]
+    );
+    assert_eq!(with(r#"roles = ["a"]"#), ["s.toml:3:62: `roles` must name two roles, which log in in turn"]);
+    assert_eq!(with(r#"roles = ["a", "a"]"#), ["s.toml:3:62: `roles` must name two different roles"]);
+    assert_eq!(
+        with(r#"owner = "a", roles = ["a", "b"]"#),
+        ["s.toml:3:62: `owner` must be a role that does not log in, so none of `roles`"]
+    );
+    assert_eq!(
+        with(r#"admin = "pear""#),
+        ["s.toml:3:62: `pear` is not a kind of administrator (did you mean `peer`?)"]
+    );
+    assert_eq!(
+        with(r#"admin = "role", account = "pg", admin-user = "db.user""#),
+        [
+            "s.toml:3:62: `admin = \"role\"` needs `admin-password`: the name of a secret",
+            "s.toml:3:70: `account` belongs to `admin = \"peer\"`",
+        ]
+    );
+    assert_eq!(with(r#"admin-user = "db.user""#), ["s.toml:3:54: `admin-user` needs `admin = \"role\"`"]);
+    assert_eq!(with(r#"account = "-x""#), ["s.toml:3:64: `account` must be the name of an account"]);
+    assert_eq!(
+        with(r#"via = "tunnel""#),
+        ["s.toml:3:60: `tunnel` is not a way (it is one of: server, direct)"]
+    );
+    let hint = "(on = \"NAME\" of [server.NAME], the server that the database runs on)";
+    assert_eq!(
+        mistakes(r#"{ with = "postgres-single" }"#),
+        [format!("s.toml:3:12: `admin = \"peer\"`, the usual one, needs `on` {hint}")]
+    );
+    let by_role = r#"admin = "role", admin-user = "admin.user", admin-password = "admin.word""#;
+    assert_eq!(
+        mistakes(&format!(r#"{{ with = "postgres-single", {by_role}, via = "server" }}"#)),
+        [format!("s.toml:3:12: `via = \"server\"` needs `on` {hint}")]
+    );
+    rotation(&format!(r#"{{ with = "postgres-single", {by_role} }}"#));
+    assert_eq!(
+        mistakes(r#"{ with = "postgres-single", on = "db", roles = ["a", "b"] }"#),
+        ["s.toml:3:49: unknown key `roles`"]
+    );
+    assert_eq!(
+        mistakes(r#"{ with = "postgress" }"#),
+        [
+            "s.toml:3:19: `postgress` is not a kind of rotation (it is one of: generated, postgres-alternating, postgres-single)"
+        ]
+    );
 }
