@@ -8,6 +8,7 @@ use crate::store::Document;
 use super::credential::Credential;
 use super::generated::Generated;
 use super::trouble::Trouble;
+use super::web::{FlowerPassword, SecretKey, UserPassword};
 
 /// What kinds are made from. They keep copies of what they need: the document is replaced while a rotation goes on, and
 /// whatever it says of the credential itself they take from the journal.
@@ -29,7 +30,16 @@ pub fn credential(name: &SecretName, world: &World<'_>) -> Result<Box<dyn Creden
     };
     match &rotation.with {
         RotationKind::Generated => Ok(Box::new(Generated::new(name.clone(), entry.clone()))),
-        RotationKind::PostgresAlternating(_) => {
+        RotationKind::DjangoSecretKey(settings) => {
+            Ok(Box::new(SecretKey::new(name, entry, rotation, settings, world)?))
+        }
+        RotationKind::DjangoPassword(settings) => {
+            Ok(Box::new(UserPassword::new(name, entry, rotation, settings, world)?))
+        }
+        RotationKind::Flower(settings) => {
+            Ok(Box::new(FlowerPassword::new(name, entry, rotation, settings, world)?))
+        }
+        RotationKind::PostgresAlternating(_) | RotationKind::PostgresSingle(_) => {
             Err(Trouble::rejected(format_args!("{name}: this program cannot rotate it yet")))
         }
     }

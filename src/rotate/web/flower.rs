@@ -39,7 +39,8 @@ const WRONG: &str = "wrong";
 pub(in crate::rotate) struct FlowerPassword {
     name: SecretName,
     entry: Entry,
-    settings: Flower,
+    previous: SecretName,
+    username: Option<SecretValue>,
     grace: Duration,
     page: Page,
 }
@@ -58,21 +59,26 @@ impl FlowerPassword {
     ) -> Result<Self, Trouble> {
         let host = rotation.on.as_ref().map(|server| Host::new(server, world)).transpose()?;
         let page = Page::new("url", &settings.workers, host, world)?;
-        let (name, entry, settings) = (name.clone(), entry.clone(), settings.clone());
-        Ok(Self { name, entry, settings, grace: rotation.grace.unwrap_or_default(), page })
+        let username = world.document.get(&settings.username);
+        let (name, entry, previous) = (name.clone(), entry.clone(), settings.previous.clone());
+        Ok(Self { name, entry, previous, username, grace: rotation.grace.unwrap_or_default(), page })
     }
 
     fn no_such(&self, step: &Step) -> Trouble {
         Trouble::held(format_args!("the rotation of {} has no step {}", self.name, step.name))
     }
 
-    fn username<'v>(&self, values: &'v Values) -> Result<&'v SecretValue, Trouble> {
-        self.value(&self.settings.username, values)
+    fn username(&self) -> Result<&SecretValue, Trouble> {
+        self.username.as_ref().ok_or_else(|| {
+            Trouble::rejected(format_args!("the user of {} is not set", self.name))
+                .hint("`luca-secrets check` shows what is missing")
+        })
     }
 
-    fn value<'v>(&self, name: &SecretName, values: &'v Values) -> Result<&'v SecretValue, Trouble> {
-        values.get(name).and_then(Option::as_ref).ok_or_else(|| {
-            Trouble::rejected(format_args!("{name} is not set")).hint(format_args!("`luca-secrets set {name}`"))
+    fn value<'v>(&self, values: &'v Values) -> Result<&'v SecretValue, Trouble> {
+        values.get(&self.name).and_then(Option::as_ref).ok_or_else(|| {
+            Trouble::rejected(format_args!("{} is not set, so there is nothing to replace", self.name))
+                .hint(format_args!("`luca-secrets generate {}` makes its first value", self.name))
         })
     }
 
@@ -90,7 +96,12 @@ impl FlowerPassword {
     }
 
     /// Asks until everything is as it must be.
-    fn see(&self, username: &SecretValue, wanted: &[Wanted<'_>], patience: Duration) -> Result<String, Trouble> {
+    fn see(
+        &self,
+        username: &SecretValue,
+        wanted: &[Wanted<'_>],
+        patience: Duration,
+    ) -> Result<String, Trouble> {
         let seen = sys::block_on(self.see_within(username, wanted, patience));
         seen.map_err(|error| Trouble::unavailable(describe(&error)))?
     }
@@ -177,8 +188,18 @@ impl Credential for FlowerPassword {
                 Action::Deploy(BOTH),
                 State::Granted,
             ),
-            Self::step("accepted", "see that Flower accepts both, and no other", Action::Prove, State::Rolled),
-            Self::step("grace", "let people take up the new password", Action::Wait(self.grace), State::Grace),
+            Self::step(
+                "accepted",
+                "see that Flower accepts both, and no other",
+                Action::Prove,
+                State::Rolled,
+            ),
+            Self::step(
+                "grace",
+                "let people take up the new password",
+                Action::Wait(self.grace),
+                State::Grace,
+            ),
             only_new,
             Self::step("dropped", "see that Flower refuses the old password", Action::Prove, State::Done),
         ]
@@ -197,18 +218,18 @@ impl Credential for FlowerPassword {
     }
 
     fn preflight(&mut self, current: &Values) -> Result<Vec<String>, Trouble> {
-        let username = self.username(current)?;
-        let password = self.value(&self.name, current)?;
+        let username = self.username()?;
+        let password = self.value(current)?;
         self.refuse_unusable("the present", password)?;
         if username.expose().contains([':', ',']) {
-            let name = &self.settings.username;
-            return Err(Trouble::rejected(format_args!("{name} holds a `:` or a comma, at which Flower splits")));
+            let message = format!("the user of {} holds a `:` or a comma, at which Flower splits", self.name);
+            return Err(Trouble::rejected(message));
         }
         let wrong = SecretValue::new(format!("{}x", password.expose()));
         let wanted = [("present", password, Answer::Accepted), ("wrong", &wrong, Answer::Refused)];
         let mut lines = vec![self.see(username, &wanted, Duration::ZERO)?];
-        if current.get(&self.settings.previous).is_some_and(Option::is_some) {
-            let previous = &self.settings.previous;
+        if current.get(&self.previous).is_some_and(Option::is_some) {
+            let previous = &self.previous;
             lines.push(format!("{previous} is still set: what it holds is refused from the first step on"));
         }
         Ok(lines)
@@ -218,20 +239,18 @@ impl Credential for FlowerPassword {
         let mut make = || schema::generate(&self.name, &self.entry, random).map_err(Trouble::rejected);
         let (new, wrong) = (make()?, make()?);
         self.refuse_unusable("the new", &new)?;
-        let old = self.value(&self.name, current)?.clone();
+        let old = self.value(current)?.clone();
         let values = |password: &SecretValue, previous: Option<SecretValue>| {
             let name = (self.name.clone(), Some(password.clone()));
-            Values::from([name, (self.settings.previous.clone(), previous)])
+            Values::from([name, (self.previous.clone(), previous)])
         };
-        let mut before = current.clone();
-        before.remove(&self.settings.username);
-        let deploys = vec![values(&new, Some(old)), values(&new, None), before];
+        let deploys = vec![values(&new, Some(old)), values(&new, None), current.clone()];
         let material = Material::from([(WRONG.to_owned(), wrong)]);
         Ok(Created { pending: values(&new, None), deploys, material })
     }
 
     fn secrets(&self) -> Vec<SecretName> {
-        vec![self.name.clone(), self.settings.previous.clone(), self.settings.username.clone()]
+        vec![self.name.clone(), self.previous.clone()]
     }
 
     fn run(&mut self, step: &Step, _: &RotationRecord) -> Result<String, Trouble> {
@@ -249,16 +268,16 @@ impl Credential for FlowerPassword {
             "restored" => (Answer::Refused, Answer::Accepted),
             _ => return Err(self.no_such(step)),
         };
-        let username = self.username(&record.current)?;
-        let old = self.value(&self.name, &record.current)?;
-        let new = self.value(&self.name, &record.pending)?;
+        let username = self.username()?;
+        let old = self.value(&record.current)?;
+        let new = self.value(&record.pending)?;
         let wrong = record.material(WRONG).ok_or_else(|| self.no_such(step))?;
         let wanted = [("new", new, new_is), ("wrong", wrong, Answer::Refused), ("old", old, old_is)];
         self.see(username, &wanted, PATIENCE)
     }
 
     fn standing(&mut self, record: &RotationRecord) -> Result<Asked, Trouble> {
-        let username = self.username(&record.current)?;
+        let username = self.username()?;
         let asked = sys::block_on(async {
             let visit = self.page.visit().await?;
             let mut answers = Vec::new();
@@ -280,7 +299,9 @@ impl Credential for FlowerPassword {
 
     fn quiet(&mut self, step: &Step, _: &RotationRecord) -> Result<Quiet, Trouble> {
         match step.action {
-            Action::Wait(_) => Ok(Quiet::Yes("nothing but people's browsers has the old password".to_owned())),
+            Action::Wait(_) => {
+                Ok(Quiet::Yes("nothing but people's browsers has the old password".to_owned()))
+            }
             _ => Err(self.no_such(step)),
         }
     }

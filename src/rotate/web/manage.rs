@@ -70,15 +70,16 @@ impl Manager {
         }
         let name = self.host.name();
         let folder = self.how.folder.as_deref().unwrap_or("~");
-        let by_hand = format!("on {name}, in {folder}: `{} check` says more", shell_words::join(&self.how.run));
+        let by_hand =
+            format!("on {name}, in {folder}: `{} check` says more", shell_words::join(&self.how.run));
         Err(match &output.ending {
             // The shell's own codes: the folder or the program is not there.
             Ending::Code(126 | 127) => {
                 Trouble::unavailable(format_args!("server {name}: manage.py could not be started"))
             }
-            Ending::Code(code) => {
-                Trouble::in_doubt(format_args!("server {name}: manage.py gave no answer and exit code {code}"))
-            }
+            Ending::Code(code) => Trouble::in_doubt(format_args!(
+                "server {name}: manage.py gave no answer and exit code {code}"
+            )),
             Ending::Signal(signal) => {
                 Trouble::in_doubt(format_args!("server {name}: manage.py was ended by signal {signal}"))
             }
@@ -128,7 +129,10 @@ mod tests {
             let text = spelled("look", &vec![("new", &value), ("user", &value)]);
             let read: Value = serde_json::from_str(text.expose()).unwrap();
             assert_eq!(read["task"], "look");
-            assert_eq!((read["new"].as_str(), read["user"].as_str()), (Some(value.expose()), Some(value.expose())));
+            assert_eq!(
+                (read["new"].as_str(), read["user"].as_str()),
+                (Some(value.expose()), Some(value.expose()))
+            );
         }
     }
 }

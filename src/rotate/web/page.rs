@@ -40,8 +40,9 @@ impl Page {
         let address = address.map_err(|reason| Trouble::rejected(format_args!("`{key}`: {reason}")))?;
         if !address.is_private() {
             let message = format!("`{key}`: no password is sent over plain http to {}", address.host());
-            return Err(Trouble::rejected(message)
-                .hint("use https, or ask on the server itself: from = \"server\" and http://127.0.0.1:PORT"));
+            return Err(Trouble::rejected(message).hint(
+                "use https, or ask on the server itself: from = \"server\" and http://127.0.0.1:PORT",
+            ));
         }
         let through = host.filter(|_| site.from == Vantage::Server);
         Ok(Self { address, through, env: world.around.env.clone() })

@@ -2,9 +2,9 @@
 //!
 //! | deploy | `SECRET_KEY` | `SECRET_KEY_FALLBACKS` |
 //! | --- | --- | --- |
-//! | [`ACCEPT`] | old | new |
-//! | [`SIGN`] | new | old |
-//! | [`DROP`], once nothing that the old key signed can be of use | new | none |
+//! | 1 | old | new |
+//! | 2 | new | old |
+//! | 3, once nothing that the old key signed can be of use | new | none |
 //!
 //! The first is there for the time in which some processes run on the second and others not yet: what those sign is
 //! refused by nobody. Taking the second back is the first again, and then the same wait. An application without the
@@ -21,24 +21,20 @@ use crate::rotate::step::{Action, Step};
 use crate::rotate::trouble::Trouble;
 use crate::schema::{self, DjangoSecretKey, Entry, Rotation};
 use crate::secret::{SecretText, SecretValue};
-use crate::store::{Material, RotationRecord, State, Values};
+use crate::store::{Material, RotationRecord, Values};
 use crate::sys::Random;
 
 use super::host::Host;
 use super::manage::Manager;
 
+mod proof;
+mod steps;
+
+use proof::Expected;
+use steps::{DROP, REPLACE};
+
 /// What the application runs, to tell what it signs with and accepts.
 const PROGRAM: &str = include_str!("secret_key.py");
-
-/// The deploys, in the order of [`Created::deploys`].
-const ACCEPT: usize = 0;
-const SIGN: usize = 1;
-const DROP: usize = 2;
-const RESTORE: usize = 3;
-
-/// The deploys where there are no fallbacks.
-const REPLACE: usize = 0;
-const PUT_BACK: usize = 1;
 
 /// A text that the old key signed before anything was changed.
 const SIGNED: &str = "signed";
@@ -52,16 +48,6 @@ pub(in crate::rotate) struct SecretKey {
     settings: DjangoSecretKey,
     grace: Option<Duration>,
     manager: Option<Manager>,
-}
-
-/// What an application is to run on.
-struct Expected {
-    key: &'static str,
-    /// The key that must be among the fallbacks.
-    fallback: Option<&'static str>,
-    /// Whether what each key signs is accepted.
-    current: bool,
-    pending: bool,
 }
 
 impl SecretKey {
@@ -86,53 +72,17 @@ impl SecretKey {
         self.settings.longest_age().max(self.grace.unwrap_or_default())
     }
 
-    fn step(name: &'static str, shown: String, action: Action, then: State) -> Step {
-        Step { name, shown, action, then, is_final: false }
-    }
-
-    /// The one deploy where there are no fallbacks.
-    fn abrupt_steps(&self) -> Vec<Step> {
-        let name = &self.name;
-        vec![
-            Self::step(
-                "confirm",
-                format!("ask whether everybody may be signed out: the application accepts no {name} but one"),
-                Action::Ask,
-                State::Staged,
-            ),
-            Self::step(
-                "replace",
-                format!("bring the new {name} to all that use it, which signs everybody out"),
-                Action::Deploy(REPLACE),
-                State::Rolled,
-            ),
-            Self::step(
-                "replaced",
-                format!("see that the application signs with the new {name} and refuses the old one"),
-                Action::Prove,
-                State::Done,
-            ),
-        ]
-    }
-
-    /// What must be so after a step.
-    fn expected(&self, step: &str) -> Option<Expected> {
-        let expected = |key, fallback, current, pending| Some(Expected { key, fallback, current, pending });
-        match step {
-            "accepted" | "accepted-again" => expected("current", Some("pending"), true, true),
-            "signs" => expected("pending", Some("current"), true, true),
-            "dropped" | "replaced" => expected("pending", None, false, true),
-            "restored" => expected("current", None, true, false),
-            _ => None,
-        }
-    }
-
     fn no_such(&self, step: &Step) -> Trouble {
         Trouble::held(format_args!("the rotation of {} has no step {}", self.name, step.name))
     }
 
     /// What an application says of itself.
-    fn ask(&self, manager: &Manager, task: &str, values: &[(&str, Option<&SecretValue>)]) -> Result<Value, Trouble> {
+    fn ask(
+        &self,
+        manager: &Manager,
+        task: &str,
+        values: &[(&str, Option<&SecretValue>)],
+    ) -> Result<Value, Trouble> {
         let question = values.iter().filter_map(|(name, value)| Some((*name, (*value)?))).collect();
         manager.look(PROGRAM, task, &question)
     }
@@ -158,7 +108,8 @@ impl SecretKey {
             return Ok(());
         };
         let trouble = Trouble::rejected(format_args!("{what} {} {problem}", self.name));
-        Err(trouble.hint("without fallbacks it can be replaced, which signs everybody out: `fallbacks = false`"))
+        Err(trouble
+            .hint("without fallbacks it can be replaced, which signs everybody out: `fallbacks = false`"))
     }
 
     /// Looks at what the running application says before anything is made.
@@ -166,7 +117,8 @@ impl SecretKey {
         let found = self.ask(manager, "look", &[("current", Some(current))])?;
         let server = manager.host().name();
         if found["key"] != "current" {
-            let message = format!("the application on {server} runs on another {} than the store has", self.name);
+            let message =
+                format!("the application on {server} runs on another {} than the store has", self.name);
             return Err(Trouble::rejected(message).hint("bring it there first: `luca-secrets push`"));
         }
         if self.settings.fallbacks.is_none() {
@@ -204,8 +156,11 @@ impl SecretKey {
         for (field, setting, key, known) in ages {
             let seconds = found[field].as_u64().unwrap_or_default();
             if Duration::from_secs(seconds) > known.max(self.wait()) {
-                let message = format!("{setting} of the application is longer than the wait for {}", self.name);
-                return Err(Trouble::rejected(message).hint(format_args!("in its `rotate`: {key} = \"{seconds}s\"")));
+                let message =
+                    format!("{setting} of the application is longer than the wait for {}", self.name);
+                return Err(
+                    Trouble::rejected(message).hint(format_args!("in its `rotate`: {key} = \"{seconds}s\""))
+                );
             }
         }
         Ok(())
@@ -240,101 +195,16 @@ fn listed(key: &SecretValue, earlier: Option<&SecretValue>) -> SecretValue {
 
 impl Credential for SecretKey {
     fn steps(&self) -> Vec<Step> {
-        let name = &self.name;
-        if self.settings.fallbacks.is_none() {
-            return self.abrupt_steps();
+        match self.settings.fallbacks {
+            Some(_) => steps::gently(&self.name, self.wait()),
+            None => steps::abruptly(&self.name),
         }
-        let mut drop = Self::step(
-            "drop",
-            format!("bring {name} without the old key as a fallback"),
-            Action::Deploy(DROP),
-            State::Retiring,
-        );
-        drop.is_final = true;
-        vec![
-            Self::step(
-                "accept",
-                format!("bring the new {name} as a fallback to all that use it"),
-                Action::Deploy(ACCEPT),
-                State::Granted,
-            ),
-            Self::step(
-                "accepted",
-                "see that the application accepts what either key signs".to_owned(),
-                Action::Prove,
-                State::Proven,
-            ),
-            Self::step(
-                "sign",
-                format!("bring the new {name} to sign with, and the old one as its fallback"),
-                Action::Deploy(SIGN),
-                State::Rolled,
-            ),
-            Self::step(
-                "signs",
-                format!("see that the application signs with the new {name} and accepts what the old one has signed"),
-                Action::Prove,
-                State::Rolled,
-            ),
-            Self::step(
-                "age",
-                "wait until nothing that the old key has signed can be of use".to_owned(),
-                Action::Wait(self.wait()),
-                State::Grace,
-            ),
-            drop,
-            Self::step(
-                "dropped",
-                "see that the application refuses what the old key signs".to_owned(),
-                Action::Prove,
-                State::Done,
-            ),
-        ]
     }
 
     fn undo_steps(&self, begun: usize) -> Vec<Step> {
-        let name = &self.name;
-        let deploy = if self.settings.fallbacks.is_some() { RESTORE } else { PUT_BACK };
-        let restore = [
-            Self::step(
-                "restore",
-                format!("bring {name} back as it was"),
-                Action::Deploy(deploy),
-                State::Undoing,
-            ),
-            Self::step(
-                "restored",
-                format!("see that the application signs with the old {name} and refuses the new one"),
-                Action::Prove,
-                State::Undoing,
-            ),
-        ];
-        match (&self.settings.fallbacks, begun) {
-            (_, 0) | (None, 1) => Vec::new(),
-            (Some(_), 3..) => {
-                let again = [
-                    Self::step(
-                        "accept-again",
-                        format!("bring the old {name} to sign with, and the new one as its fallback"),
-                        Action::Deploy(ACCEPT),
-                        State::Undoing,
-                    ),
-                    Self::step(
-                        "accepted-again",
-                        "see that the application accepts what either key signs".to_owned(),
-                        Action::Prove,
-                        State::Undoing,
-                    ),
-                    Self::step(
-                        "age-again",
-                        "wait until nothing that the new key has signed can be of use".to_owned(),
-                        Action::Wait(self.wait()),
-                        State::Undoing,
-                    ),
-                ];
-                again.into_iter().chain(restore).collect()
-            }
-            _ => restore.into(),
+        match self.settings.fallbacks {
+            Some(_) => steps::gently_back(&self.name, self.wait(), begun),
+            None => steps::abruptly_back(&self.name, begun),
         }
     }
 
@@ -389,14 +259,16 @@ impl Credential for SecretKey {
     }
 
     fn prove(&mut self, step: &Step, record: &RotationRecord) -> Result<String, Trouble> {
-        let expected = self.expected(step.name).ok_or_else(|| self.no_such(step))?;
+        let expected = Expected::after(step.name).ok_or_else(|| self.no_such(step))?;
         let Some(manager) = &self.manager else {
             return Ok("the application is not asked: the schema names no server for it".to_owned());
         };
         let found = self.ask_of(manager, record)?;
         let server = manager.host().name();
         match expected.objection(&found) {
-            Some(objection) => Err(Trouble::rejected(format_args!("the application on {server} {objection}"))),
+            Some(objection) => {
+                Err(Trouble::rejected(format_args!("the application on {server} {objection}")))
+            }
             None => Ok(format!("the application on {server} {}", expected.seen())),
         }
     }
@@ -416,12 +288,14 @@ impl Credential for SecretKey {
 
     fn quiet(&mut self, step: &Step, _: &RotationRecord) -> Result<Quiet, Trouble> {
         match step.action {
-            Action::Wait(_) => Ok(Quiet::Yes("everything that it has signed is too old to be accepted".to_owned())),
+            Action::Wait(_) => {
+                Ok(Quiet::Yes("everything that it has signed is too old to be accepted".to_owned()))
+            }
             _ => Err(self.no_such(step)),
         }
     }
 
-    fn question(&mut self, step: &Step, _: &RotationRecord) -> Result<crate::rotate::credential::Question, Trouble> {
+    fn question(&mut self, step: &Step, _: &RotationRecord) -> Result<Question, Trouble> {
         if step.action != Action::Ask {
             return Err(self.no_such(step));
         }
@@ -433,48 +307,16 @@ impl Credential for SecretKey {
         Ok(Question { lines, url: None, fields: Vec::new() })
     }
 
-    fn answered(&mut self, step: &Step, record: &RotationRecord, _: Vec<SecretValue>) -> Result<Created, Trouble> {
+    fn answered(
+        &mut self,
+        step: &Step,
+        record: &RotationRecord,
+        _: Vec<SecretValue>,
+    ) -> Result<Created, Trouble> {
         if step.action != Action::Ask {
             return Err(self.no_such(step));
         }
         let RotationRecord { pending, deploys, material, .. } = record.clone();
         Ok(Created { pending, deploys, material })
-    }
-}
-
-impl Expected {
-    /// What of the application's answer is not as it must be.
-    fn objection(&self, found: &Value) -> Option<String> {
-        let word = |name: &str| if name == "current" { "old" } else { "new" };
-        if found["key"] != self.key {
-            return Some(format!("does not sign with the {} key", word(self.key)));
-        }
-        let listed = |name: &str| found["fallbacks"].as_array().is_some_and(|all| all.iter().any(|one| one == name));
-        if let Some(name) = self.fallback.filter(|name| !listed(name)) {
-            return Some(format!("does not have the {} key among its fallbacks", word(name)));
-        }
-        if found["loads_wrong"] != false {
-            return Some("accepts what a key has signed that nobody has".to_owned());
-        }
-        for (name, wanted) in [("current", self.current), ("pending", self.pending)] {
-            if found["loads"][name] != wanted {
-                let does = if wanted { "refuses" } else { "accepts" };
-                return Some(format!("{does} what the {} key signs", word(name)));
-            }
-        }
-        if found["loads_earlier"] != self.current {
-            let does = if self.current { "refuses" } else { "accepts" };
-            return Some(format!("{does} what was signed before the rotation"));
-        }
-        None
-    }
-
-    fn seen(&self) -> &'static str {
-        match (self.key, self.current, self.pending) {
-            ("current", true, true) => "signs with the old key and accepts both, and no other",
-            ("pending", true, true) => "signs with the new key and accepts both, and no other",
-            ("pending", ..) => "signs with the new key and accepts no other",
-            _ => "signs with the old key and accepts no other",
-        }
     }
 }

@@ -22,8 +22,14 @@ use reader::{Kind, Reader};
 /// The keys that every kind has.
 const USUAL_KEYS: [&str; 4] = ["every", "grace", "on", "with"];
 
-const KINDS: [&str; 6] =
-    ["django-password", "django-secret-key", "flower", "generated", "postgres-alternating", "postgres-single"];
+const KINDS: [&str; 6] = [
+    "django-password",
+    "django-secret-key",
+    "flower",
+    "generated",
+    "postgres-alternating",
+    "postgres-single",
+];
 
 /// Reads `rotate`. Each kind reads its own keys from the same table.
 pub(super) fn rotate(
