@@ -39,8 +39,10 @@ pub fn credential(name: &SecretName, world: &World<'_>) -> Result<Box<dyn Creden
         RotationKind::Flower(settings) => {
             Ok(Box::new(FlowerPassword::new(name, entry, rotation, settings, world)?))
         }
-        RotationKind::PostgresAlternating(_) | RotationKind::PostgresSingle(_) => {
-            Err(Trouble::rejected(format_args!("{name}: this program cannot rotate it yet")))
-        }
+        // Each kind has its line here as soon as it is built.
+        other => Err(Trouble::rejected(format_args!(
+            "{name}: this program does not know how to rotate {}",
+            other.name()
+        ))),
     }
 }

@@ -10,6 +10,7 @@ mod applications;
 mod github;
 mod remote;
 mod rotation;
+mod schedule;
 mod servers;
 
 fn file(name: &str, text: &str) -> (PathBuf, String) {
