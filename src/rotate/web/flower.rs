@@ -27,7 +27,7 @@ const NEW: usize = 1;
 const OLD: usize = 2;
 
 /// Flower starts only once a worker has answered it.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The time between two looks.
 const PAUSE: Duration = Duration::from_secs(1);

@@ -31,7 +31,7 @@ impl Host {
         let reached = destination(world.schema, world.document, name, &world.around);
         let destination = reached.map_err(|reason| {
             let trouble = Trouble::held(&reason);
-            reason.hint.iter().fold(trouble, |trouble, hint| trouble.hint(hint))
+            reason.hint.iter().fold(trouble, Trouble::hint)
         })?;
         let declared = world.schema.servers.get(name);
         let (sudo, limit) = declared.map_or((false, Duration::from_mins(1)), |one| (one.sudo, one.timeout));

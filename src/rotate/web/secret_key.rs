@@ -77,12 +77,7 @@ impl SecretKey {
     }
 
     /// What an application says of itself.
-    fn ask(
-        &self,
-        manager: &Manager,
-        task: &str,
-        values: &[(&str, Option<&SecretValue>)],
-    ) -> Result<Value, Trouble> {
+    fn ask(manager: &Manager, task: &str, values: &[(&str, Option<&SecretValue>)]) -> Result<Value, Trouble> {
         let question = values.iter().filter_map(|(name, value)| Some((*name, (*value)?))).collect();
         manager.look(PROGRAM, task, &question)
     }
@@ -94,7 +89,7 @@ impl SecretKey {
             (SIGNED, record.material(SIGNED)),
             (WRONG, record.material(WRONG)),
         ];
-        self.ask(manager, "look", &values)
+        Self::ask(manager, "look", &values)
     }
 
     /// Refuses keys that the list of fallbacks cannot carry.
@@ -114,7 +109,7 @@ impl SecretKey {
 
     /// Looks at what the running application says before anything is made.
     fn look_before(&self, manager: &Manager, current: &SecretValue) -> Result<Vec<String>, Trouble> {
-        let found = self.ask(manager, "look", &[("current", Some(current))])?;
+        let found = Self::ask(manager, "look", &[("current", Some(current))])?;
         let server = manager.host().name();
         if found["key"] != "current" {
             let message =
@@ -236,7 +231,7 @@ impl Credential for SecretKey {
         let old = old.ok_or_else(|| Trouble::rejected(format_args!("{} is not set", self.name)))?;
         let mut material = Material::from([(WRONG.to_owned(), wrong)]);
         if let Some(manager) = &self.manager {
-            let found = self.ask(manager, "sign", &[("current", Some(&old))])?;
+            let found = Self::ask(manager, "sign", &[("current", Some(&old))])?;
             let signed = found["signed"].as_str().unwrap_or_default().to_owned();
             material.insert(SIGNED.to_owned(), SecretValue::new(signed));
         }
