@@ -126,7 +126,7 @@ generation-from = {{ health-field = "generation" }}
     fn populate(&self) {
         self.manage(&["migrate", "-v0"], "");
         let prepare = std::fs::read_to_string(self.path("prepare.py")).unwrap();
-        let passwords = format!("{}\n{BOBS}\n", self.get("alice.password"));
+        let passwords = format!("{}\n{BOBS}\ncarols\n", self.get("alice.password"));
         self.manage(&["shell", "-c", &prepare], &passwords);
     }
 

@@ -3,6 +3,7 @@
 
 mod by_hand;
 mod django;
+mod flower;
 mod http;
 mod key;
 mod observer;

@@ -12,7 +12,7 @@ use crate::name::SecretName;
 use crate::rotate::credential::{Answer, Asked, Created, Credential, Probed, Question, Quiet};
 use crate::rotate::kinds::World;
 use crate::rotate::step::{Action, Step};
-use crate::rotate::trouble::Trouble;
+use crate::rotate::trouble::{Trouble, TroubleKind};
 use crate::schema::{self, Entry, Flower, Rotation};
 use crate::secret::{SecretText, SecretValue};
 use crate::store::{Material, RotationRecord, State, Values};
@@ -28,6 +28,9 @@ const OLD: usize = 2;
 
 /// Flower starts only once a worker has answered it.
 const PATIENCE: Duration = Duration::from_mins(1);
+
+/// How long a Flower from before a restart may still be the one that answers.
+const SETTLING: Duration = Duration::from_secs(10);
 
 /// The time between two looks.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -112,11 +115,16 @@ impl FlowerPassword {
         wanted: &[Wanted<'_>],
         patience: Duration,
     ) -> Result<String, Trouble> {
-        let end = Instant::now() + patience;
+        let begun = Instant::now();
         let visit = self.page.visit().await?;
         let outcome = loop {
             let outcome = self.look(&visit, username, wanted).await;
-            if outcome.is_ok() || Instant::now() >= end {
+            let limit = match &outcome {
+                Ok(_) => Duration::ZERO,
+                Err(trouble) if trouble.kind == TroubleKind::Rejected => patience.min(SETTLING),
+                Err(_) => patience,
+            };
+            if begun.elapsed() >= limit {
                 break outcome;
             }
             tokio::time::sleep(PAUSE).await;

@@ -71,4 +71,4 @@ elif asked["task"] == "set":
 elif asked["task"] == "enter":
     right = enter("right", user)
     # One failed login at most, and none where the right password fails: an application may count them.
-    answer(found=True, right=right, wrong=enter("wrong", user) if right else None)
+    answer(found=True, name=user.get_username(), right=right, wrong=enter("wrong", user) if right else None)

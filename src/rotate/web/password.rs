@@ -117,8 +117,14 @@ impl UserPassword {
         Err(Trouble::rejected(message).hint("`user` in its `rotate` is the name or the e-mail address"))
     }
 
-    /// Lets the user in by the application's own backends, in a process of its own.
-    fn enter(&self, user: &SecretValue, right: &SecretValue, wrong: &SecretValue) -> Result<String, Trouble> {
+    /// Lets the user in by the application's own backends, in a process of its own: what was seen, and the name that one
+    /// logs in with.
+    fn enter(
+        &self,
+        user: &SecretValue,
+        right: &SecretValue,
+        wrong: &SecretValue,
+    ) -> Result<(String, SecretValue), Trouble> {
         let question = vec![(USER, user), ("right", right), (WRONG, wrong)];
         let answer = self.found(self.manager.look(PROGRAM, "enter", &question)?)?;
         let server = self.manager.host().name();
@@ -128,7 +134,8 @@ impl UserPassword {
         if answer["wrong"] != false {
             return Err(Trouble::rejected(format_args!("authenticate on {server} accepts a wrong password")));
         }
-        Ok(format!("authenticate on {server} accepts it and refuses a wrong one"))
+        let name = answer["name"].as_str().unwrap_or_default().to_owned();
+        Ok((format!("authenticate on {server} accepts it and refuses a wrong one"), SecretValue::new(name)))
     }
 
     /// Lets the user in by the form of the login. The wrong password is tried only where the right one is accepted: an
@@ -311,10 +318,10 @@ impl Credential for UserPassword {
             _ => return Err(self.no_such(step)),
         };
         let (user, wrong) = (self.material(record, USER)?, self.material(record, WRONG)?);
-        let mut seen = self.enter(user, right, wrong)?;
+        let (mut seen, name) = self.enter(user, right, wrong)?;
         if let Some(page) = &self.login {
             seen.push_str("; ");
-            seen.push_str(&Self::enter_by_form(page, user, right, wrong)?);
+            seen.push_str(&Self::enter_by_form(page, &name, right, wrong)?);
         }
         Ok(seen)
     }

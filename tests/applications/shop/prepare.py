@@ -4,7 +4,8 @@ import sys
 
 from django.contrib.auth import get_user_model
 
-for name in ("alice", "bob"):
+# Carol never signs in: a link to reset a password ends when its user does.
+for name in ("alice", "bob", "carol"):
     user = get_user_model()(username=name, email=f"{name}@example.com", is_staff=True, is_superuser=True)
     user.set_password(sys.stdin.readline().rstrip("\n"))
     user.save()

@@ -37,7 +37,7 @@ def who(request):
 
 
 def token(request):
-    user = get_user_model().objects.get_by_natural_key("bob")
+    user = get_user_model().objects.get_by_natural_key("carol")
     given = request.GET.get("given")
     if given is None:
         return HttpResponse(default_token_generator.make_token(user))
