@@ -231,7 +231,7 @@ fn flower_takes_both_passwords_in_between_and_then_only_the_new_one() {
     let standing = way.credential.standing(&way.record).unwrap();
     assert_eq!((standing.current, standing.pending), (Answer::Accepted, Answer::Accepted));
     way.stepped(&steps[2]);
-    let (_, seen) = by_old.end();
+    let ((), seen) = by_old.end();
     assert!(seen.well > 5 && seen.wrong.is_empty(), "{seen:?}");
     // Too early: the old one is accepted still.
     let early = way.step(&way.named("dropped"));
@@ -252,7 +252,7 @@ fn flower_takes_both_passwords_in_between_and_then_only_the_new_one() {
         way.stepped(step);
     }
     assert_eq!((knock(port, "gardener", &old), knock(port, "gardener", &new)), (Some(401), Some(200)));
-    let (_, seen) = by_new.end();
+    let ((), seen) = by_new.end();
     assert!(seen.well > 5 && seen.wrong.is_empty(), "{seen:?}");
     let (_, processes) = processes.end();
     assert!(processes.well > 10 && processes.wrong.is_empty(), "{processes:?}");
@@ -262,10 +262,10 @@ fn flower_takes_both_passwords_in_between_and_then_only_the_new_one() {
                 && !garden.read("flower.log").contains(needle.as_str())
         );
     }
-    nobody_there_is_no_refusal(garden);
+    nobody_there_is_no_refusal(&garden);
 }
 
-fn nobody_there_is_no_refusal(garden: Garden) {
+fn nobody_there_is_no_refusal(garden: &Garden) {
     let deploy = || ();
     let way = ByHand::new(&garden.world, "flower.password", &deploy);
     let id: i32 = garden.read("flower.pid").trim().parse().unwrap();

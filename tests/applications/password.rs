@@ -62,7 +62,7 @@ fn a_password_is_set_proven_by_logins_and_set_back() {
     let applied = Probed::Applied("the application on web has it".to_owned());
     assert_eq!(way.credential.probe(set, &way.record), Ok(applied));
     assert_eq!(session.get("/who/").unwrap().status, 401, "the old sessions have ended, as was said");
-    let (_, seen) = watched.end();
+    let ((), seen) = watched.end();
     assert!(seen.well > 2 && seen.wrong.len() <= 1, "{seen:?}");
 
     let failures = app.failures();
