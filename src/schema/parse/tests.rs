@@ -7,6 +7,7 @@ use crate::secret::SecretValue;
 use crate::sys::OpenGate;
 
 mod applications;
+mod backup;
 mod github;
 mod remote;
 mod rotation;
