@@ -97,7 +97,7 @@ fn of_two_machines_at_once_one_rotates_and_the_other_does_nothing() {
             // Somebody else was first; or was seen at work on the server.
             Some(5) => {}
             Some(4) => {
-                assert!(said.contains("is under way") || said.contains("not as in the store"), "{said}")
+                assert!(said.contains("is under way") || said.contains("not as in the store"), "{said}");
             }
             other => panic!("{other:?}: {said}"),
         }

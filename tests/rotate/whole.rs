@@ -1,6 +1,6 @@
 //! A generated value on two real servers: brought to both, or taken back on both.
 
-use super::{fleet, inside, outcome, password, rotate};
+use super::{fleet, outcome, password, rotate};
 use crate::push::APPLY;
 
 /// Well unless a file says otherwise; then only with the first password.
@@ -62,41 +62,4 @@ fn what_somebody_changed_there_is_not_overwritten() {
     assert_eq!(done.code, 4, "{}", done.stderr);
     assert!(done.stderr.contains("app.env: somebody has changed DB_PORT"), "{}", done.stderr);
     assert_eq!((fleet.world.store_bytes(), fleet.read(0, "app.env")), (before, edited));
-}
-
-#[test]
-#[ignore = "needs sshd; run tests/run"]
-fn a_server_that_goes_away_leaves_it_to_be_resumed_or_undone() {
-    // The first server's apply takes the second one's way in away: its health is asked for in vain.
-    let mut fleet = fleet(1, APPLY, HEALTH);
-    let host = fleet.hosts.remove(0);
-    let (running, app) = (host.path("app"), host.path("app/running"));
-    // It answers when it is looked at and is gone when the new file is to be put there.
-    std::fs::remove_file(&app).unwrap();
-    std::fs::create_dir(&app).unwrap();
-    fleet.hosts.push(host);
-    let done = rotate(&fleet.world, &["--local", "--yes", "database.password"]).done();
-    // The apply command fails for good: taken back, and with it that failed too, so a person is needed.
-    assert_eq!(done.code, 4, "{}", done.stderr);
-    assert!(done.stderr.contains("error: database.password: held: "), "{}", done.stderr);
-    assert!(done.stderr.contains("tried deploy, 2026-11-23T12:00:00Z: "), "{}", done.stderr);
-    let list = fleet.world.run(&["list"]).success().stdout;
-    assert!(list.lines().any(|line| line.contains("database.password") && line.contains("held")), "{list}");
-    // Nobody else changes it meanwhile, and nothing else is begun unattended.
-    let refused = fleet.world.run(&["set", "database.password"]).stdin("another password 1").done();
-    assert_eq!(refused.code, 4, "{}", refused.stderr);
-    assert!(refused.stderr.starts_with("error: database.password is being rotated\n"), "{}", refused.stderr);
-    assert!(inside(&fleet.world).contains("state = \"held\""));
-    std::fs::remove_dir(&app).unwrap();
-    let _ = running;
-    let mut tries = 0;
-    loop {
-        let done = rotate(&fleet.world, &["--local", "--yes", "--resume", "database.password"]).done();
-        if done.code == 0 || done.stderr.contains("taken back") {
-            break;
-        }
-        tries += 1;
-        assert!(tries < 5, "{}", done.stderr);
-    }
-    assert_eq!(fleet.running(), [password(&fleet.world)]);
 }
