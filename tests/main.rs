@@ -38,4 +38,5 @@ mod recipients;
 mod away;
 mod s3;
 mod github;
+mod rotate_keys;
 mod parsers;

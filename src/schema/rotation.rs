@@ -7,8 +7,12 @@ use crate::name::{SecretName, TargetName};
 
 use super::model::{Place, Type};
 
+mod command;
+mod keys;
 mod postgres;
 
+pub use command::{CommandRotation, Maker};
+pub use keys::{ClerkRotation, S3Issuer, S3Rotation, SshKeyRotation, WebhookRotation};
 pub use postgres::{Postgres, PostgresAdmin, PostgresLogin, PostgresWay};
 
 /// How a secret is rotated.
@@ -55,6 +59,16 @@ pub enum RotationKind {
     /// `postgres-single`: the one login role gets another password; new logins with the old one fail until the consumers
     /// have the new one.
     PostgresSingle(Postgres),
+    /// `command`: whatever a program of the user's own replaces.
+    Command(CommandRotation),
+    /// `ssh-key`: a key by which jobs and people log in to servers.
+    SshKey(SshKeyRotation),
+    /// `s3-keys`: a pair of keys of an S3 service.
+    S3Keys(S3Rotation),
+    /// `clerk`: a secret key of Clerk's, which a person makes.
+    Clerk(ClerkRotation),
+    /// `webhook`: the secret with which a service signs what it sends, which a person gets.
+    Webhook(WebhookRotation),
 }
 
 impl RotationKind {
@@ -62,7 +76,7 @@ impl RotationKind {
     pub const fn postgres(&self) -> Option<&Postgres> {
         match self {
             Self::PostgresAlternating(settings) | Self::PostgresSingle(settings) => Some(settings),
-            Self::Generated => None,
+            _ => None,
         }
     }
 
@@ -72,6 +86,11 @@ impl RotationKind {
             Self::Generated => "generated",
             Self::PostgresAlternating(_) => "postgres-alternating",
             Self::PostgresSingle(_) => "postgres-single",
+            Self::Command(_) => "command",
+            Self::SshKey(_) => "ssh-key",
+            Self::S3Keys(_) => "s3-keys",
+            Self::Clerk(_) => "clerk",
+            Self::Webhook(_) => "webhook",
         }
     }
 }

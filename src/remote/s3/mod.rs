@@ -11,6 +11,8 @@ mod wire;
 #[allow(dead_code, reason = "for the store's home, which comes next")]
 mod create;
 mod shelf;
+mod pair;
 
 pub use connect::S3Place;
+pub use pair::{PairSaid, S3Pair};
 pub use shelf::S3Shelf;

@@ -43,7 +43,7 @@ fn name(text: &str) -> SecretName {
 fn settings(rotation: &Rotation) -> &Postgres {
     match &rotation.with {
         RotationKind::PostgresAlternating(settings) | RotationKind::PostgresSingle(settings) => settings,
-        RotationKind::Generated => panic!("of another kind"),
+        _ => panic!("of another kind"),
     }
 }
 

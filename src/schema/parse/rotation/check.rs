@@ -1,0 +1,34 @@
+//! What of a rotation can be looked at only when the whole schema is known.
+
+use crate::name::SecretName;
+use crate::schema::model::{Entry, Place, Schema};
+use crate::schema::parse::context::Context;
+use crate::schema::rotation::{Reference, Referent, Rotation};
+
+/// One rotation and everything around it.
+pub(super) struct Subject<'a> {
+    pub(super) context: Context<'a>,
+    pub(super) schema: &'a Schema,
+    /// The secret that is rotated.
+    pub(super) name: &'a SecretName,
+    pub(super) entry: &'a Entry,
+    pub(super) rotation: &'a Rotation,
+}
+
+impl Subject<'_> {
+    /// Complains where the rotation names a secret, or where the rotated secret is declared.
+    pub(super) fn error(&self, about: &SecretName, message: String, hint: Option<String>) {
+        let named = self.references_to(about).next();
+        let place = named.map_or(&self.entry.place, |reference| &reference.place);
+        self.error_at(place, message, hint);
+    }
+
+    pub(super) fn error_at(&self, place: &Place, message: String, hint: Option<String>) {
+        self.context.error_at(place.clone(), message, hint);
+    }
+
+    pub(super) fn references_to(&self, name: &SecretName) -> impl Iterator<Item = &Reference> {
+        let is_it = move |to: &Referent| matches!(to, Referent::Secret(named, _) if named == name);
+        self.rotation.references.iter().filter(move |reference| is_it(&reference.to))
+    }
+}
