@@ -160,7 +160,7 @@ fn only_clerk_itself_can_refuse_a_key() {
     stand.keys(BOTH);
     let mut clerk = clerk(&stand, None);
     let mut walk = begun(&mut clerk);
-    walk.answer(&mut clerk, &Walk::named(&clerk, "paste"), &[NEW]).unwrap();
+    walk.give(&mut clerk, "paste", &[NEW]).unwrap();
     walk.until(&mut clerk, "wait").unwrap();
     stand.keys(&BOTH[1..]);
     let gone = Walk::named(&clerk, "gone");
@@ -189,7 +189,7 @@ fn a_key_is_taken_back_only_while_the_old_one_works() {
         let mut clerk = clerk(&stand, None);
         let mut walk = begun(&mut clerk);
         if let Some(last) = last {
-            walk.answer(&mut clerk, &Walk::named(&clerk, "paste"), &[NEW]).unwrap();
+            walk.give(&mut clerk, "paste", &[NEW]).unwrap();
             walk.until(&mut clerk, last).unwrap();
             // The person has not deleted the new one yet.
             let mut early = Walk { record: walk.record.clone(), deployed: walk.deployed.clone() };
@@ -208,7 +208,7 @@ fn a_key_is_taken_back_only_while_the_old_one_works() {
     stand.keys(BOTH);
     let mut clerk = clerk(&stand, None);
     let mut walk = begun(&mut clerk);
-    walk.answer(&mut clerk, &Walk::named(&clerk, "paste"), &[NEW]).unwrap();
+    walk.give(&mut clerk, "paste", &[NEW]).unwrap();
     walk.until(&mut clerk, "wait").unwrap();
     stand.keys(&BOTH[1..]);
     // Its programs keep the new key.
@@ -274,7 +274,7 @@ fn a_webhook_without_an_endpoint_is_a_person_s_word() {
     let webhook = Webhook::new(name("clerk.hook"), WebhookRotation::default(), Environment::new([]));
     let mut webhook = Assisted::new(webhook, Duration::from_secs(1));
     let mut walk = Walk::begin(&mut webhook, &values(&[("clerk.hook", OLD_HOOK)])).unwrap();
-    walk.answer(&mut webhook, &Walk::named(&webhook, "paste"), &[NEW_HOOK]).unwrap();
+    walk.give(&mut webhook, "paste", &[NEW_HOOK]).unwrap();
     walk.finish(&mut webhook).unwrap();
     assert_eq!(text(&walk.deployed, "clerk.hook"), NEW_HOOK);
 }

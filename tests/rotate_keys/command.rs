@@ -84,10 +84,10 @@ fn a_program_replaces_a_credential_and_takes_it_back() {
     let new = text(&walk.record.pending, "mail.key");
     assert_eq!(new.len(), 40);
     walk.until(&mut command, "deploy").unwrap();
-    assert_eq!(project.accepted(), [OLD, &new]);
+    assert_eq!(project.accepted(), [OLD, new.as_str()]);
     assert_eq!(text(&walk.deployed, "mail.key"), new);
     walk.finish(&mut command).unwrap();
-    assert_eq!(project.accepted(), [&new]);
+    assert_eq!(project.accepted(), [new.as_str()]);
     // Preflight; then apply, test with its wrong value, finish, and the proof of the end.
     assert_eq!(project.source()["log"], json!(["probe", "apply", "test", "probe", "finish", "probe"]));
 

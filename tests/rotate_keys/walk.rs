@@ -108,6 +108,17 @@ impl Walk {
         Ok(done)
     }
 
+    /// The same, for the step of that name.
+    pub fn give(
+        &mut self,
+        credential: &mut dyn Credential,
+        name: &str,
+        answers: &[&str],
+    ) -> Result<String, Trouble> {
+        let step = Self::named(credential, name);
+        self.answer(credential, &step, answers)
+    }
+
     fn effect(&self, credential: &mut dyn Credential, step: &Step) -> Result<String, Trouble> {
         match credential.run(step, &self.record) {
             Err(trouble) if trouble.kind == TroubleKind::InDoubt => {
