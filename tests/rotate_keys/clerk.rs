@@ -129,7 +129,7 @@ fn what_is_pasted_by_mistake_is_refused_and_leaves_no_trace() {
         ("pk_test_YnJhdmU", "that is a publishable key"),
         ("whsec_MfKQ9r8GKYqrTwjU", "that is a webhook's secret"),
         ("hunter22hunter22", "that is no secret key of Clerk's"),
-        ("sk_test_", "that is no secret key of Clerk's"),
+        ("sk_test_ab", "that is no secret key of Clerk's"),
         ("sk_test_Canary sk_test_Canary", "has spaces or line ends in it"),
         (live, "that key is for a live instance, and the project uses a test one"),
         (other, "the key belongs to another instance than the current one"),

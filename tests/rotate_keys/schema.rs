@@ -108,7 +108,7 @@ fn mistakes_are_told_with_their_place() {
         ),
         (
             "[secrets.a.b]\ntype = \"password\"\nrotate = { with = \"command\", run = [\"x\"], within = \"1h\", made-by = \"me\" }\n",
-            "s.toml:3:53: `within` must be at most 10m",
+            "s.toml:3:52: `within` must be at most 10m",
         ),
         (
             "[secrets.a.b]\nrotate = { with = \"ssh-key\", servers = [\"web\"] }\n",

@@ -1,7 +1,7 @@
 //! `ssh-key` against real servers.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -170,13 +170,12 @@ fn one_server_that_refuses_leaves_the_others_as_they_were() {
 #[ignore = "needs openssh-server and Python with PyNaCl; run tests/run"]
 fn the_old_key_waits_for_the_jobs_that_have_it() {
     let (sshd, github) = (Sshd::start(), Fake::start());
-    let folder = tempfile::tempdir().unwrap();
     let jobs = || Jobs {
         base: Address::parse(&format!("https://127.0.0.1:{}", github.port)).unwrap(),
         token: Some(value("made-up")),
         scope: repository(),
         secrets: vec![ActionsName::new(&VariableName::parse("DEPLOY_KEY").unwrap()).unwrap()],
-        env: trusting(&github, folder.path()),
+        env: trusting(&github),
     };
     github.run("example/shop", 101, "completed", -60);
     let mut key = key_of(vec![server(&sshd, 1)], vec![jobs()]);
@@ -214,10 +213,8 @@ fn the_old_key_waits_for_the_jobs_that_have_it() {
     assert_trouble(walk.step(&mut key, &wait), TroubleKind::Unavailable, "status 418", &[]);
 }
 
-fn trusting(github: &Fake, folder: &Path) -> Environment {
-    let file = folder.join("ca.pem");
-    fs::write(&file, &github.certificate).unwrap();
-    Environment::new([("SSL_CERT_FILE".into(), file.into())])
+fn trusting(github: &Fake) -> Environment {
+    Environment::new([("SSL_CERT_FILE".into(), github.certificate.clone().into())])
 }
 
 /// Looks at the arguments of every process while something goes on.
