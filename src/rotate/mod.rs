@@ -8,6 +8,7 @@ mod trouble;
 mod step;
 mod credential;
 mod seams;
+mod schedule;
 mod generated;
 mod wrong;
 mod command;
@@ -24,7 +25,11 @@ pub use command::{Command, VERSION};
 pub use credential::{Answer, Asked, Created, Credential, Field, Probed, Question, Quiet};
 pub use engine::{Ending, Engine, Outside, Patience, Start};
 pub use kinds::{World, credential};
+<<<<<<< HEAD
 pub use s3_keys::{Iam, IamKeys, KeyedBucket, S3Keys};
+=======
+pub use schedule::{MOST_FAILURES, Settling, Standing, Terms, is_clock_behind};
+>>>>>>> main
 pub use seams::{Deployer, Journal, Person, Seen, Watch};
 pub use ssh_key::{Jobs, KeyServer, SshKey};
 pub use step::{Action, Step};
