@@ -12,9 +12,5 @@ pub use anchor::{Anchor, AnchorFile};
 pub use error::{RemoteError, RemoteProblem};
 pub use git::{GitHome, GitPlace};
 pub use home::{Entry, Fetched, Home, Next, Replaced, Version};
-<<<<<<< HEAD
-pub use s3::{PairSaid, S3Pair, S3Place, S3Shelf};
-=======
-pub use s3::{S3Home, S3Place, S3Shelf};
->>>>>>> main
+pub use s3::{PairSaid, S3Home, S3Pair, S3Place, S3Shelf};
 pub use shelf::{Item, Put, Removed, Shelf};

@@ -25,11 +25,8 @@ pub use command::{Command, VERSION};
 pub use credential::{Answer, Asked, Created, Credential, Field, Probed, Question, Quiet};
 pub use engine::{Ending, Engine, Outside, Patience, Start};
 pub use kinds::{World, credential};
-<<<<<<< HEAD
 pub use s3_keys::{Iam, IamKeys, KeyedBucket, S3Keys};
-=======
 pub use schedule::{MOST_FAILURES, Settling, Standing, Terms, is_clock_behind};
->>>>>>> main
 pub use seams::{Deployer, Journal, Person, Seen, Watch};
 pub use ssh_key::{Jobs, KeyServer, SshKey};
 pub use step::{Action, Step};

@@ -8,12 +8,8 @@ mod patience;
 mod wire;
 mod create;
 mod shelf;
-<<<<<<< HEAD
 mod pair;
 
-pub use connect::S3Place;
-pub use pair::{PairSaid, S3Pair};
-=======
 mod notes;
 mod promises;
 mod prove;
@@ -22,5 +18,5 @@ mod replace;
 
 pub use connect::S3Place;
 pub use home::S3Home;
->>>>>>> main
+pub use pair::{PairSaid, S3Pair};
 pub use shelf::S3Shelf;
