@@ -197,7 +197,7 @@ fn a_pair_of_iam_is_replaced_where_signatures_are_checked() {
     walk.finish(&mut keys).unwrap();
     let asked = keys.standing(&walk.record).unwrap();
     assert_eq!((asked.current, asked.pending), (Answer::Refused, Answer::Accepted));
-    assert_eq!(walk.deployed, walk.record.pending);
+    assert!(walk.deployed == walk.record.pending);
 
     // Two keys already: nobody knows whose the other one is.
     let again = walk.deployed.clone();
