@@ -70,7 +70,7 @@ impl Project {
         Command::new(name("mail.key"), entry, settings, None, self.folder.path().to_owned(), &env)
     }
 
-    fn begun(&self, command: &mut Command) -> Walk {
+    fn begun(command: &mut Command) -> Walk {
         Walk::begin(command, &values(&[("mail.key", OLD)])).unwrap()
     }
 }
@@ -80,7 +80,7 @@ impl Project {
 fn a_program_replaces_a_credential_and_takes_it_back() {
     let project = Project::new(&json!({}));
     let mut command = project.command("");
-    let mut walk = project.begun(&mut command);
+    let mut walk = Project::begun(&mut command);
     let new = text(&walk.record.pending, "mail.key");
     assert_eq!(new.len(), 40);
     walk.until(&mut command, "deploy").unwrap();
@@ -93,7 +93,7 @@ fn a_program_replaces_a_credential_and_takes_it_back() {
 
     for (begun, last) in [(1, "apply"), (2, "test"), (3, "deploy"), (4, "wait")] {
         let project = Project::new(&json!({}));
-        let mut walk = project.begun(&mut command_of(&project));
+        let mut walk = Project::begun(&mut command_of(&project));
         walk.until(&mut command_of(&project), last).unwrap();
         walk.undo(&mut command_of(&project), begun).unwrap();
         assert_eq!(project.accepted(), [OLD]);
@@ -121,7 +121,7 @@ fn the_program_or_its_source_can_make_the_values() {
     // A reply that got lost: the next try takes away what nobody has.
     let project = Project::new(&json!({ "issues": true }));
     let mut command = project.command("made-by = \"source\"");
-    let mut walk = project.begun(&mut command);
+    let mut walk = Project::begun(&mut command);
     let create = Walk::named(&command, "create");
     project.bad("create", "crash-after", true);
     assert_trouble(walk.step(&mut command, &create), TroubleKind::InDoubt, "killed by signal 9", &[]);
@@ -132,7 +132,7 @@ fn the_program_or_its_source_can_make_the_values() {
     // The same, and given up: nothing is left.
     let project = Project::new(&json!({ "issues": true }));
     let mut command = project.command("made-by = \"source\"");
-    let mut walk = project.begun(&mut command);
+    let mut walk = Project::begun(&mut command);
     project.bad("create", "crash-after", true);
     walk.step(&mut command, &create).unwrap_err();
     walk.undo(&mut command, 1).unwrap();
@@ -148,7 +148,7 @@ fn where_only_one_can_be_valid_the_source_goes_first_and_back_first() {
     assert_eq!(names, ["apply", "test", "deploy", "finish", "ended"]);
     let names: Vec<&str> = command.undo_steps(3).iter().map(|step| step.name).collect();
     assert_eq!(names, ["undo", "deploy-back", "still"]);
-    let mut walk = project.begun(&mut command);
+    let mut walk = Project::begun(&mut command);
     walk.until(&mut command, "deploy").unwrap();
     assert_eq!(project.accepted(), [text(&walk.deployed, "mail.key")]);
     walk.undo(&mut command, 3).unwrap();
@@ -179,7 +179,7 @@ fn whatever_the_program_does_nothing_is_taken_for_done_and_nothing_leaks() {
     for (how, kind, part) in BAD {
         let project = Project::new(&json!({}));
         let mut command = project.command("");
-        let mut walk = project.begun(&mut command);
+        let mut walk = Project::begun(&mut command);
         let new = text(&walk.record.pending, "mail.key");
         let apply = Walk::named(&command, "apply");
         project.bad("apply", how, true);
@@ -191,7 +191,7 @@ fn whatever_the_program_does_nothing_is_taken_for_done_and_nothing_leaks() {
     // Words of its own may quote, and are hidden too.
     let project = Project::new(&json!({}));
     let mut command = project.command("");
-    let mut walk = project.begun(&mut command);
+    let mut walk = Project::begun(&mut command);
     project.bad("apply", "leak-evidence", true);
     assert_eq!(walk.until(&mut command, "apply").unwrap(), "replaced [redacted] by [redacted]");
 }
@@ -202,14 +202,14 @@ fn looking_in_vain_is_never_in_doubt_and_stops_before_the_deploy() {
     for how in ["hang", "crash-after", "garbage", "huge"] {
         let project = Project::new(&json!({}));
         let mut command = project.command("");
-        let mut walk = project.begun(&mut command);
+        let mut walk = Project::begun(&mut command);
         project.bad("test", how, false);
         assert_trouble(walk.until(&mut command, "deploy"), TroubleKind::Unavailable, "(test)", &[OLD]);
         assert_eq!(text(&walk.deployed, "mail.key"), OLD, "{how}");
     }
     let project = Project::new(&json!({}));
     let mut command = project.command("");
-    let mut walk = project.begun(&mut command);
+    let mut walk = Project::begun(&mut command);
     walk.until(&mut command, "apply").unwrap();
     let mut source = project.source();
     source["accepted"] = json!([OLD]);
@@ -234,7 +234,7 @@ fn looking_in_vain_is_never_in_doubt_and_stops_before_the_deploy() {
 fn a_program_gets_the_project_s_folder_and_no_more_of_the_environment_than_it_needs() {
     let project = Project::new(&json!({}));
     let mut command = project.command("");
-    let walk = project.begun(&mut command);
+    let walk = Project::begun(&mut command);
     project.bad("apply", "environment", false);
     let apply = Walk::named(&command, "apply");
     let message = command.run(&apply, &walk.record).unwrap_err().message;
