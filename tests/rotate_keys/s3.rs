@@ -93,11 +93,11 @@ fn a_policy_that_lets_keys_only_read_is_seen() {
     );
 }
 
-fn post(address: &str, body: &str) -> String {
+fn post(address: &str, kind: &str, body: &str) -> String {
     let setup = "AWS4-HMAC-SHA256 Credential=setup/20260101/us-east-1/iam/aws4_request, Signature=none";
     let request = Request::new(Method::POST, Address::parse(address).unwrap())
         .header("authorization", setup)
-        .header("content-type", "application/x-www-form-urlencoded")
+        .header("content-type", kind)
         .body(body.as_bytes().to_vec());
     let answer = send_and_wait(&Environment::new([]), &request, Duration::from_secs(20)).unwrap();
     let text = String::from_utf8(answer.body).unwrap();
@@ -109,7 +109,7 @@ fn post(address: &str, body: &str) -> String {
 fn user(service: &Service, user: &str) -> (String, String) {
     let iam = |action: &str, fields: &str| {
         let body = format!("Action={action}&Version=2010-05-08&UserName={user}{fields}");
-        post(&service.endpoint, &body)
+        post(&service.endpoint, "application/x-www-form-urlencoded", &body)
     };
     iam("CreateUser", "");
     let policy =
@@ -175,7 +175,7 @@ fn a_pair_of_iam_is_replaced_where_signatures_are_checked() {
     let service = moto_alone();
     let bucket = service.bucket();
     let (access, secret) = user(&service, "rotated");
-    post(&format!("{}/moto-api/reset-auth", service.endpoint), "0");
+    post(&format!("{}/moto-api/reset-auth", service.endpoint), "text/plain", "0");
     let mut keys = iam_keys(&service, &bucket);
     let mut walk = Walk::begin(&mut keys, &pair((&access, &secret))).unwrap();
     walk.until(&mut keys, "deploy").unwrap();

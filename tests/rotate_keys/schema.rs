@@ -124,7 +124,7 @@ fn mistakes_are_told_with_their_place() {
         ),
         (
             "[secrets.a.b]\nrotate = { with = \"clerk\", api = \"api.clerk.com\" }\n",
-            "s.toml:2:34: `api` is not an http or https URL",
+            "s.toml:2:34: `api` is not an http url: http:// or https:// with a host, without a fragment",
         ),
     ] {
         let found = complaints(text);
