@@ -163,7 +163,7 @@ fn mistakes_in_the_keys_of_postgres() {
     assert_eq!(
         mistakes(r#"{ with = "postgress" }"#),
         [
-            "s.toml:3:19: `postgress` is not a kind of rotation (it is one of: generated, postgres-alternating, postgres-single)"
+            "s.toml:3:19: `postgress` is not a kind of rotation (it is one of: clerk, command, generated, postgres-alternating, postgres-single, s3-keys, ssh-key, webhook)"
         ]
     );
 }
