@@ -29,6 +29,7 @@ const EXITS: &[(&str, &str)] = &[
     ("src/rotate/assisted/", "looks at what was pasted, signs a test event"),
     ("src/rotate/from_schema.rs", "takes the names of buckets and services out for a connection"),
     ("src/rotate/s3_keys/", "signs requests to IAM, looks at what was pasted"),
+    ("src/rotate/web/", "asks applications, by the input of their shell and by requests, what they accept"),
     ("src/cli/ui.rs", "prints what the user asked for"),
     ("src/cli/context.rs", "tells the runner what to hide"),
     ("src/cli/identities.rs", "parses identities"),

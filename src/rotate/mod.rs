@@ -16,6 +16,7 @@ mod assisted;
 mod s3_keys;
 mod ssh_key;
 mod from_schema;
+mod web;
 mod kinds;
 mod id;
 mod engine;

@@ -36,8 +36,9 @@ pub use notify::{Notify, NotifyVia};
 pub use parse::{LoadError, SchemaError, load, parse, read_files};
 pub use remote::{BackupTarget, Bucket, HomeKind, Keep, Remote, ShelfKind};
 pub use rotation::{
-    ClerkRotation, CommandRotation, Maker, Postgres, PostgresAdmin, PostgresLogin, PostgresWay, Reference,
-    Referent, Rotation, RotationKind, S3Issuer, S3Rotation, SshKeyRotation, WebhookRotation,
+    ClerkRotation, CommandRotation, DjangoPassword, DjangoSecretKey, Flower, Maker, Manage, Postgres,
+    PostgresAdmin, PostgresLogin, PostgresWay, Reference, Referent, Rotation, RotationKind, S3Issuer,
+    S3Rotation, Site, SshKeyRotation, WebhookRotation,
 };
 pub use server::{Apply, GenerationProof, Health, HostKeys, Install, Probe, Server, ServerKey, Vantage};
 pub use template::{RenderProblem, Template, TemplateError};

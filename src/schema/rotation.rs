@@ -6,12 +6,18 @@ use std::time::Duration;
 use crate::name::{SecretName, TargetName};
 
 use super::model::{Place, Type};
+use super::server::Vantage;
+use super::template::Template;
 
 mod command;
+mod django;
+mod flower;
 mod keys;
 mod postgres;
 
 pub use command::{CommandRotation, Maker};
+pub use django::{DjangoPassword, DjangoSecretKey, Manage};
+pub use flower::Flower;
 pub use keys::{ClerkRotation, S3Issuer, S3Rotation, SshKeyRotation, WebhookRotation};
 pub use postgres::{Postgres, PostgresAdmin, PostgresLogin, PostgresWay};
 
@@ -75,6 +81,21 @@ pub enum RotationKind {
     Clerk(ClerkRotation),
     /// `webhook`: the secret with which a service signs what it sends, which a person gets.
     Webhook(WebhookRotation),
+    /// `django-secret-key`: a key that signs, and is accepted beside the one before.
+    DjangoSecretKey(DjangoSecretKey),
+    /// `django-password`: the password of a user of a Django application.
+    DjangoPassword(DjangoPassword),
+    /// `flower`: the password of Flower's user.
+    Flower(Flower),
+}
+
+/// A page that shows whether a credential is accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Site {
+    /// Its URL, http or https.
+    pub url: Template,
+    /// From where it is asked for.
+    pub from: Vantage,
 }
 
 impl RotationKind {
@@ -97,6 +118,9 @@ impl RotationKind {
             Self::S3Keys(_) => "s3-keys",
             Self::Clerk(_) => "clerk",
             Self::Webhook(_) => "webhook",
+            Self::DjangoSecretKey(_) => "django-secret-key",
+            Self::DjangoPassword(_) => "django-password",
+            Self::Flower(_) => "flower",
         }
     }
 }

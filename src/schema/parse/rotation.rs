@@ -12,9 +12,12 @@ use super::window;
 
 mod check;
 mod command;
+mod django;
+mod flower;
 mod keys;
 mod postgres;
 mod reader;
+mod site;
 
 use check::Subject;
 use reader::{Kind, Reader};
@@ -22,9 +25,12 @@ use reader::{Kind, Reader};
 /// The keys that every kind has.
 const USUAL_KEYS: [&str; 6] = ["every", "grace", "jitter", "on", "window", "with"];
 
-const KINDS: [&str; 8] = [
+const KINDS: [&str; 11] = [
     "clerk",
     "command",
+    "django-password",
+    "django-secret-key",
+    "flower",
     "generated",
     "postgres-alternating",
     "postgres-single",
@@ -106,6 +112,9 @@ fn kind(
         Some("s3-keys") => read(keys::s3_keys),
         Some("clerk") => read(keys::clerk),
         Some("webhook") => read(keys::webhook),
+        Some("django-secret-key") => read(django::secret_key),
+        Some("django-password") => read(django::password),
+        Some("flower") => read(flower::flower),
         Some(word) => {
             context.unknown_word("a kind of rotation", word, value, &KINDS);
             &[]
@@ -154,10 +163,15 @@ pub(super) fn check_all(context: Context<'_>, schema: &Schema) {
             RotationKind::Command(settings) => command::check(&subject, settings),
             RotationKind::SshKey(settings) => keys::check_ssh_key(&subject, settings),
             RotationKind::S3Keys(settings) => keys::check_s3_keys(&subject, settings),
+            RotationKind::DjangoSecretKey(settings) => django::check(&subject, settings),
+            RotationKind::Flower(settings) => flower::check(&subject, settings),
             RotationKind::PostgresAlternating(settings) | RotationKind::PostgresSingle(settings) => {
                 postgres::check(context, &schema.secrets, name, entry, settings);
             }
-            RotationKind::Generated | RotationKind::Clerk(_) | RotationKind::Webhook(_) => {}
+            RotationKind::Generated
+            | RotationKind::DjangoPassword(_)
+            | RotationKind::Clerk(_)
+            | RotationKind::Webhook(_) => {}
         }
     }
 }

@@ -31,4 +31,27 @@ impl Subject<'_> {
         let is_it = move |to: &Referent| matches!(to, Referent::Secret(named, _) if named == name);
         self.rotation.references.iter().filter(move |reference| is_it(&reference.to))
     }
+
+    /// Whether a secret that holds something during a rotation only is declared, and may be absent at other times.
+    pub(super) fn has_companion(&self, companion: &SecretName, hint: &str) -> bool {
+        let Some(entry) = self.schema.secrets.get(companion) else {
+            // What is named has been complained about.
+            if self.references_to(companion).next().is_none() {
+                let message = format!(
+                    "no secret `{companion}` is declared, and `{}` cannot be rotated without it",
+                    self.name
+                );
+                self.error(companion, message, Some(hint.to_owned()));
+            }
+            return false;
+        };
+        if companion == self.name {
+            self.error(companion, format!("`{companion}` cannot be its own companion"), None);
+        } else if entry.required {
+            let message =
+                format!("`{companion}` is empty between two rotations: it needs `required = false`");
+            self.error_at(&entry.place, message, None);
+        }
+        companion != self.name
+    }
 }

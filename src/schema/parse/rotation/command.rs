@@ -36,7 +36,7 @@ pub(super) fn command(reader: &Reader<'_, '_>) -> Kind {
 
 fn run(reader: &Reader<'_, '_>) -> Vec<String> {
     let Some((key, value)) = reader.find("run") else {
-        reader.lacks("run", "the program that does it: run = [\"scripts/rotate\"]");
+        reader.missing("run", "the program that does it: run = [\"scripts/rotate\"]");
         return Vec::new();
     };
     let words = reader.context.texts(key, value).unwrap_or_default();

@@ -49,7 +49,7 @@ pub(super) fn ssh_key(reader: &Reader<'_, '_>) -> Kind {
 /// Reads the settings of `s3-keys`.
 pub(super) fn s3_keys(reader: &Reader<'_, '_>) -> Kind {
     if reader.find("bucket").is_none() {
-        reader.lacks("bucket", "the bucket in which the keys are tried: bucket = \"{{ s3.bucket }}\"");
+        reader.missing("bucket", "the bucket in which the keys are tried: bucket = \"{{ s3.bucket }}\"");
     }
     let text = |key: &str| reader.find(key).and_then(|(key, value)| reader.context.owned(key, value));
     let flag = |key: &str| reader.find(key).and_then(|(key, value)| reader.context.flag(key, value));
@@ -97,12 +97,6 @@ pub(super) fn webhook(reader: &Reader<'_, '_>) -> Kind {
 }
 
 impl Reader<'_, '_> {
-    /// Complains about a key that is not there.
-    pub(super) fn lacks(&self, key: &str, hint: &str) {
-        let message = format!("`rotate` of `{}` has no `{key}`", self.name);
-        self.context.error_with(&self.at.span(), message, Some(hint.to_owned()));
-    }
-
     /// The URL under a key, without a slash at its end.
     fn url(&self, key: &str) -> Option<String> {
         let (key, value) = self.find(key)?;

