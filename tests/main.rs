@@ -41,4 +41,5 @@ mod away;
 mod backup;
 mod s3;
 mod github;
+mod rotate_keys;
 mod parsers;
