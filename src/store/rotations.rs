@@ -39,7 +39,7 @@ mod merge;
 mod tests;
 
 pub(super) use form::{read, spell};
-pub(super) use merge::join;
+pub(super) use merge::{join, twice};
 
 /// What some secrets are to be: a value, or none.
 pub type Values = BTreeMap<SecretName, Option<SecretValue>>;
@@ -291,6 +291,12 @@ impl Document {
     /// The rotation that a secret is part of now, by its name.
     pub fn rotation_with(&self, secret: &SecretName) -> Option<(&SecretName, &RotationRecord)> {
         self.live_rotations().find(|(name, record)| *name == secret || record.secrets().contains(secret))
+    }
+
+    /// Whether a value stood in the journal already at a moment, where every reader of that time could read it.
+    pub(super) fn was_staged(&self, value: &SecretValue, at: Timestamp) -> bool {
+        let earlier = self.live_rotations().filter(|(_, record)| record.started <= at);
+        earlier.flat_map(|(_, record)| record.values()).any(|(_, one)| one == value)
     }
 
     fn rotation_by_id(&self, name: &SecretName, id: &str) -> Option<&RotationRecord> {

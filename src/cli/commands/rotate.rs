@@ -9,7 +9,7 @@ use crate::cli::commands::bundles::settled;
 use crate::cli::context::{Context, secret_name};
 use crate::cli::failure::{Failure, Kind};
 use crate::cli::report::count;
-use crate::cli::rotation::{Desk, Outcome};
+use crate::cli::rotation::{ASKED, Desk, Outcome};
 use crate::name::{SecretName, nearest};
 use crate::rotate::{Ending, Start};
 use crate::schema::Schema;
@@ -276,7 +276,7 @@ fn one(
             let start = start(&desk, kind, &secrets);
             let (ending, record) = desk.with_engine(&mut *credential, |engine| {
                 let ending = match (work, record) {
-                    (Work::Undo, Some(record)) => engine.undo(record, "asked for"),
+                    (Work::Undo, Some(record)) => engine.undo(record, ASKED),
                     (Work::Resume, Some(record)) => engine.resume(record),
                     _ => engine.begin(start),
                 };
