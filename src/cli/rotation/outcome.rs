@@ -85,6 +85,11 @@ impl Outcome {
         }
     }
 
+    /// Whether another rotation may go on beside it.
+    pub(in crate::cli) fn lets_others_go_on(&self) -> bool {
+        self.is_well() || matches!(self.ending, Ending::Waiting(_))
+    }
+
     /// Says it, and gives the failure if it is one.
     pub(in crate::cli) fn say(&self, context: &mut Context) -> Result<(), Failure> {
         let name = &self.rotation;
