@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::name::SecretName;
 use crate::store::{Direction, EffectNote, Material, Outcome, RotationRecord, State, Values};
 use crate::sys::Random;
 
@@ -262,7 +263,11 @@ impl<'e> Engine<'e> {
         let record = self.record().clone();
         let (state, values) = match record.direction {
             Direction::Forward => (State::Done, record.pending.clone()),
-            Direction::Back { .. } => (State::Undone, record.current.clone()),
+            Direction::Back { .. } => {
+                let changed = record.changed().into_iter();
+                let old = |name: &SecretName| Some((name.clone(), record.current.get(name)?.clone()));
+                (State::Undone, changed.filter_map(old).collect())
+            }
         };
         let reason = record.reason.clone().unwrap_or_default();
         let ended = RotationRecord { state, ..record.ended() };

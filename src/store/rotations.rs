@@ -237,10 +237,9 @@ impl RotationRecord {
         self.pending.get(name)?.as_ref()
     }
 
-    /// The secrets that it reads or changes, and that nobody else may change meanwhile.
-    pub fn secrets(&self) -> BTreeSet<&SecretName> {
-        let pieces = [&self.current, &self.pending].into_iter().chain(&self.deploys);
-        pieces.flat_map(BTreeMap::keys).collect()
+    /// The secrets that it changes, and that nobody else may change meanwhile.
+    pub fn changed(&self) -> BTreeSet<&SecretName> {
+        std::iter::once(&self.pending).chain(&self.deploys).flat_map(BTreeMap::keys).collect()
     }
 
     /// Every value in it, with the secret's name where it is one's.
@@ -290,7 +289,7 @@ impl Document {
 
     /// The rotation that a secret is part of now, by its name.
     pub fn rotation_with(&self, secret: &SecretName) -> Option<(&SecretName, &RotationRecord)> {
-        self.live_rotations().find(|(name, record)| *name == secret || record.secrets().contains(secret))
+        self.live_rotations().find(|(name, record)| *name == secret || record.changed().contains(secret))
     }
 
     /// Whether a value stood in the journal already at a moment, where every reader of that time could read it.

@@ -176,7 +176,7 @@ fn held_report(
         Some(Err(trouble)) => lines.push(format!("what its source accepts is not known: {trouble}")),
         None => {}
     }
-    for name in record.secrets() {
+    for name in record.changed() {
         let value = document.get(name);
         let (current, pending) = (record.current(name), record.pending(name));
         let which = match value.as_ref() {
