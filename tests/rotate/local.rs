@@ -68,8 +68,7 @@ fn what_cannot_be_rotated_is_refused() {
     rotate(&world, &["--local", "--yes", "-q", "database.password"]).gives(
         1,
         "",
-        "warn: database.password: look whether it can be done: database.password is not set, so there is nothing to replace (0.0 s)\n\
-         error: database.password: database.password is not set, so there is nothing to replace\n",
+        "error: database.password: database.password is not set, so there is nothing to replace\n",
     );
 }
 
