@@ -39,3 +39,4 @@ mod away;
 mod s3;
 mod github;
 mod parsers;
+mod postgres;

@@ -19,3 +19,4 @@ pub use error::HttpError;
 pub use hyper::Method;
 pub use message::{Request, Response};
 pub use pause::{Pause, TimerPause};
+pub use roots::tls_config;

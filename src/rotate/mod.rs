@@ -8,6 +8,7 @@ mod trouble;
 mod step;
 mod credential;
 mod seams;
+pub mod postgres;
 
 pub use credential::{Answer, Asked, Created, Credential, Field, Probed, Question, Quiet};
 pub use seams::{Deployer, Journal, Person, Seen};

@@ -1,0 +1,3 @@
+//! What is no answer is never read as one.
+
+use super::*;
