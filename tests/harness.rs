@@ -3,6 +3,7 @@
 
 pub mod s3;
 pub mod postgres;
+pub mod proxy;
 pub mod sshd;
 
 use std::cell::RefCell;
