@@ -202,6 +202,12 @@ impl From<StoreError> for Failure {
             StoreError::Unsettled(_) => {
                 Self::new(error).hint("settle it on its branch first, with `luca-secrets merge` there")
             }
+            StoreError::Rotating(_) => Self::new(&error).kind(Kind::Changed).hint(
+                "nothing was written; `luca-secrets rotate --resume` brings it to its end, and `rotate --undo NAME` takes it back",
+            ),
+            StoreError::RotationMoved(_) => Self::new(error)
+                .kind(Kind::Changed)
+                .hint("nothing was written; `luca-secrets list` shows how far it is"),
             StoreError::Text(_) | StoreError::Random(_) => Self::new(error),
         }
     }

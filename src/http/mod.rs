@@ -14,7 +14,7 @@ mod roots;
 pub use address::{Address, AddressError, encode_part};
 pub use blocking::send_and_wait;
 pub use client::Client;
-pub use dial::connect;
+pub use dial::{connect, open};
 pub use error::HttpError;
 pub use hyper::Method;
 pub use message::{Request, Response};

@@ -8,9 +8,15 @@ mod trouble;
 mod step;
 mod credential;
 mod seams;
+mod generated;
 pub mod postgres;
+mod kinds;
+mod id;
+mod engine;
 
 pub use credential::{Answer, Asked, Created, Credential, Field, Probed, Question, Quiet};
-pub use seams::{Deployer, Journal, Person, Seen};
+pub use engine::{Ending, Engine, Outside, Patience, Start};
+pub use kinds::{World, credential};
+pub use seams::{Deployer, Journal, Person, Seen, Watch};
 pub use step::{Action, Step};
 pub use trouble::{Trouble, TroubleKind};

@@ -1,6 +1,9 @@
 //! What the engine needs of the rest of the program.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
+
+use jiff::Timestamp;
 
 use crate::name::SecretName;
 use crate::secret::SecretValue;
@@ -46,4 +49,14 @@ pub trait Seen {
     fn begins(&mut self, step: &Step, record: &RotationRecord);
     /// A step has ended: what shows it, or why it failed.
     fn ended(&mut self, step: &Step, record: &RotationRecord, outcome: Result<&str, &Trouble>);
+}
+
+/// The time, and whether somebody wants it to stop.
+pub trait Watch {
+    /// The present moment.
+    fn now(&self) -> Timestamp;
+    /// Waits; shorter if somebody wants it to stop.
+    fn pause(&mut self, time: Duration);
+    /// Whether somebody wants it to stop: at the next resting place, never in the middle of an effect.
+    fn is_interrupted(&self) -> bool;
 }

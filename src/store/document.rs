@@ -9,6 +9,7 @@
 //! [history]            # "group.key" = [{ since, until, origin, value }, …], newest first
 //! [exposed]            # "group.key" = { since, to, reason }: known to somebody who is no longer a reader
 //! [pushes.github.NAME] # what was pushed there, as keyed digests
+//! [rotations."NAME"]   # the journal of a rotation: what was tried, and every value that may be live anywhere
 //! ```
 //! Parts that this version does not know are carried along as they are.
 
@@ -29,6 +30,7 @@ use super::outline::{DocumentError, Outline, Range};
 use super::parts::{FORMAT, Header, Recipient, header, push_recipient, recipients, regions};
 use super::pin::StorePrint;
 use super::pushes::{self, AllPushes};
+use super::rotations::{self, AllRotations};
 use super::strict::refuse_what_toml_refuses;
 use super::toml_text::{decode_scalar, push_toml_string};
 use super::version::{Version, versions};
@@ -47,6 +49,8 @@ pub struct Document {
     pub(super) conflicts: Conflicts,
     /// What was pushed to which target.
     pub(super) pushes: AllPushes,
+    /// The rotations under way, and the last one of each secret that has ended.
+    pub(super) rotations: AllRotations,
     /// Secrets whose value somebody knows who should not.
     pub(super) exposures: Exposures,
     /// The line of each secret's version by name, looked for when the first is asked for: reading values needs none.
@@ -73,6 +77,7 @@ impl Document {
         let exposures = exposed::read(plain, &outline)?;
         let history = history::find(plain, &outline)?;
         let pushes = pushes::read(plain, &outline)?;
+        let rotations = rotations::read(plain, &outline)?;
         let (regions, foreign) = regions(plain, &outline.tables);
         let (versions, histories) = (OnceLock::new(), OnceLock::new());
         Ok(Self {
@@ -84,6 +89,7 @@ impl Document {
             regions,
             conflicts,
             pushes,
+            rotations,
             exposures,
             versions,
             history,

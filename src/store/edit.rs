@@ -21,6 +21,7 @@ use super::parts::{Header, Recipient};
 use super::prepared::Prepared;
 use super::pushes::{self, Pushes};
 use super::readers::Upkeep;
+use super::rotations::{self, AllRotations, RotationRecord};
 use super::splice::{Changes, apply, differences, lines_inside_values};
 use super::state::{Unlocked, open, read};
 use super::version::Origin;
@@ -101,6 +102,8 @@ pub struct Edit<'a> {
     text: Option<SecretText>,
     /// What is to be known of pushes: before and after.
     pub(super) pushes: BTreeMap<TargetName, (Pushes, Pushes)>,
+    /// The records of rotations to be written.
+    pub(super) rotations: Vec<(SecretName, RotationRecord)>,
     /// What changes beside secrets.
     pub(super) upkeep: Upkeep,
 }
@@ -118,6 +121,7 @@ impl Unlocked {
             forgotten: BTreeSet::new(),
             text: None,
             pushes: BTreeMap::new(),
+            rotations: Vec::new(),
             upkeep: Upkeep::default(),
         }
     }
@@ -226,6 +230,7 @@ impl Edit<'_> {
             Merged::Clean(changes) => changes,
             Merged::Conflict(names) => return Err(StoreError::Conflict(names)),
         };
+        let rotations = self.next_rotations(theirs)?;
         let region = self.region(theirs, &ours)?;
         let recipients = self.upkeep.readers(path, &self.store.document, theirs)?;
         let exposures = self.upkeep.exposures(theirs, &ours, &listed(theirs, &ours), author.now);
@@ -245,10 +250,11 @@ impl Edit<'_> {
         let has_upkeep = self.upkeep.rekey
             || recipients.as_slice() != theirs.recipients()
             || exposures != theirs.exposures
+            || rotations != theirs.rotations
             || self.next_pushes(theirs) != theirs.pushes;
         let is_new = region.expose() != theirs.secrets_text().expose();
         if is_new || !committed.settled.is_empty() || !committed.forgotten.is_empty() || has_upkeep {
-            let around = Around { recipients: &recipients, exposures: &exposures };
+            let around = Around { recipients: &recipients, exposures: &exposures, rotations: &rotations };
             let text = self.next_text(theirs, &region, author, &committed, &around);
             let (sealed, document, proven) = self.store.seal(theirs, text, self.upkeep.wants_proof())?;
             committed.document = Some(document);
@@ -295,7 +301,8 @@ impl Edit<'_> {
             exposed::tidy(&mut exposures, name, &theirs.grown(name, new, &self.forgotten, self.keep));
         }
         let exposures = exposed::spell(&exposures);
-        let own = [&conflicts, &history, &exposures, &pushes].map(SecretText::expose);
+        let rotations = rotations::spell(around.rotations);
+        let own = [&conflicts, &history, &exposures, &pushes, &rotations].map(SecretText::expose);
         let tables = theirs.foreign().chain(own.into_iter().filter(|table| !table.is_empty()));
         let header = Header {
             generation: theirs.generation() + 1,
@@ -354,6 +361,7 @@ impl Edit<'_> {
 struct Around<'a> {
     recipients: &'a [Recipient],
     exposures: &'a Exposures,
+    rotations: &'a AllRotations,
 }
 
 pub(super) fn listed(base: &Document, changes: &Changes) -> Vec<(SecretName, Change)> {

@@ -34,6 +34,10 @@ pub enum StoreError {
     LockedOut(PathBuf),
     /// An identity of one of its readers does not open it after the change.
     Unproven(PathBuf),
+    /// Another rotation is under way, that of this secret.
+    Rotating(SecretName),
+    /// Somebody else has written to the rotation of this secret meanwhile.
+    RotationMoved(SecretName),
     /// Two stores were to be merged that were never one.
     Unrelated(PathBuf),
     /// Secrets were to be merged that are in conflict already.
@@ -64,6 +68,10 @@ impl fmt::Display for StoreError {
             }
             Self::Unproven(path) => {
                 write!(f, "{}: what was sealed does not open with the identity of a reader", path.display())
+            }
+            Self::Rotating(name) => write!(f, "a rotation of {name} is under way"),
+            Self::RotationMoved(name) => {
+                write!(f, "somebody else has gone on with the rotation of {name} meanwhile")
             }
             Self::Unrelated(path) => {
                 write!(f, "{}: the two sides are different stores, made one by one", path.display())

@@ -19,6 +19,7 @@ use super::identity::Keys;
 use super::parts::{Header, Recipient};
 use super::pin::StorePrint;
 use super::pushes;
+use super::rotations;
 use super::splice::{Changes, apply, differences};
 use super::state::{Unlocked, open};
 
@@ -102,9 +103,11 @@ pub fn join(
     let conflicts = spell(outcome.conflicts.iter());
     let history = history::joined(&base, &ours, &theirs, keep);
     let pushes = pushes::spell(&pushes::join(&base, &ours, &theirs));
+    let rotations = rotations::spell(&rotations::join(&base, &ours, &theirs));
     let exposures =
         exposed::spell(&exposures(&base, &base_recipients, &ours, &theirs, &outcome.taken, author));
-    let own = [&conflicts, &history, &exposures, &pushes].into_iter().filter(|table| !table.is_empty());
+    let own = [&conflicts, &history, &exposures, &pushes, &rotations];
+    let own = own.into_iter().filter(|table| !table.is_empty());
     let tables = foreign.iter().chain(own);
     let versions = versions(&ours, &theirs, &outcome.taken);
     let text = Document::compose(

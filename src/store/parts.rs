@@ -178,7 +178,7 @@ pub(super) fn regions(text: &str, tables: &[Table]) -> (Vec<Range>, Vec<Range>) 
                     _ => secrets.push(start..end),
                 }
             }
-            "store" | "recipients" | "versions" | "conflicts" | "history" | "exposed" => {}
+            "store" | "recipients" | "versions" | "conflicts" | "history" | "exposed" | "rotations" => {}
             _ if pushes::is_ours(table) => {}
             _ => foreign.push(start..end),
         }

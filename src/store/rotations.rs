@@ -3,14 +3,42 @@
 //!
 //! The states follow section 14 of the research that the project began with; they are resting points, each safe to stay
 //! in for days.
+//!
+//! ```toml
+//! [rotations."database.password"]
+//! id = "01JDC3V5T0…"
+//! kind = "postgres-alternating"
+//! state = "granted"
+//! done = 2
+//! …
+//! [rotations."database.password".pending]
+//! "database.password" = "…"       # false for a secret that is to have no value
+//! [rotations."database.password".deploy-0]
+//! [[rotations."database.password".effect]]
+//! step = "grant"
+//! ```
+//! A second one of the same secret, begun on another branch, stands below `[rotations."database.password@ID"]`. What has
+//! ended stays, without values, until the next rotation of the secret: it tells a branch that it is over.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jiff::Timestamp;
 
 use crate::name::SecretName;
 use crate::secret::SecretValue;
+
+use super::document::Document;
+use super::edit::Edit;
+use super::error::StoreError;
+
+mod form;
+mod merge;
+#[cfg(test)]
+mod tests;
+
+pub(super) use form::{read, spell};
+pub(super) use merge::join;
 
 /// What some secrets are to be: a value, or none.
 pub type Values = BTreeMap<SecretName, Option<SecretValue>>;
@@ -82,6 +110,11 @@ impl State {
     pub const fn is_end(self) -> bool {
         matches!(self, Self::Done | Self::Undone)
     }
+
+    /// Whether it waits for time or for a person, so that another rotation may go on meanwhile.
+    pub const fn is_resting(self) -> bool {
+        matches!(self, Self::Grace | Self::Waiting | Self::Held)
+    }
 }
 
 impl fmt::Display for State {
@@ -91,7 +124,7 @@ impl fmt::Display for State {
 }
 
 /// What is known of one effect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outcome {
     /// It is about to be tried: whether it was is not known.
     Intended,
@@ -101,6 +134,26 @@ pub enum Outcome {
     Rejected,
     /// Nobody can tell until a probe has an answer.
     Unknown,
+}
+
+impl Outcome {
+    /// Every outcome and its word.
+    const WORDS: [(Self, &'static str); 4] = [
+        (Self::Intended, "intended"),
+        (Self::Applied, "applied"),
+        (Self::Rejected, "rejected"),
+        (Self::Unknown, "unknown"),
+    ];
+
+    /// The word for it in the journal.
+    pub fn word(self) -> &'static str {
+        Self::WORDS.iter().find(|(outcome, _)| *outcome == self).map_or("", |(_, word)| word)
+    }
+
+    /// The outcome with this word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::WORDS.iter().find(|(_, known)| *known == word).map(|(outcome, _)| *outcome)
+    }
 }
 
 /// One line of the journal.
@@ -181,5 +234,104 @@ impl RotationRecord {
     /// The value that a secret will have in the end.
     pub fn pending(&self, name: &SecretName) -> Option<&SecretValue> {
         self.pending.get(name)?.as_ref()
+    }
+
+    /// The secrets that it reads or changes, and that nobody else may change meanwhile.
+    pub fn secrets(&self) -> BTreeSet<&SecretName> {
+        let pieces = [&self.current, &self.pending].into_iter().chain(&self.deploys);
+        pieces.flat_map(BTreeMap::keys).collect()
+    }
+
+    /// Every value in it, with the secret's name where it is one's.
+    pub fn values(&self) -> impl Iterator<Item = (Option<&SecretName>, &SecretValue)> {
+        let pieces = [&self.current, &self.pending].into_iter().chain(&self.deploys);
+        let own = pieces.flatten().filter_map(|(name, value)| Some((Some(name), value.as_ref()?)));
+        own.chain(self.material.values().map(|value| (None, value)))
+    }
+
+    /// The same without its values, once it has ended.
+    #[must_use]
+    pub fn ended(mut self) -> Self {
+        (self.current, self.pending, self.material) = (Values::new(), Values::new(), Material::new());
+        self.deploys.clear();
+        self
+    }
+
+    /// Whether it is under way and not at rest.
+    pub const fn is_busy(&self) -> bool {
+        !self.state.is_end() && !self.state.is_resting()
+    }
+}
+
+/// By secret: the one rotation that there is, or several that were begun on different branches. No list is empty.
+pub(super) type AllRotations = BTreeMap<SecretName, Vec<RotationRecord>>;
+
+impl Document {
+    /// The rotation of a secret: under way, or the last one that has ended.
+    pub fn rotation(&self, name: &SecretName) -> Option<&RotationRecord> {
+        self.rotations.get(name).and_then(|all| all.first())
+    }
+
+    /// The rotations of a secret: several where they were begun on different branches.
+    pub fn rotations_of(&self, name: &SecretName) -> &[RotationRecord] {
+        self.rotations.get(name).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// All rotations, each with the secret that gives it its name; the last one of each secret that has ended too.
+    pub fn rotations(&self) -> impl Iterator<Item = (&SecretName, &RotationRecord)> {
+        self.rotations.iter().flat_map(|(name, all)| all.iter().map(move |one| (name, one)))
+    }
+
+    /// The rotations that have not ended.
+    pub fn live_rotations(&self) -> impl Iterator<Item = (&SecretName, &RotationRecord)> {
+        self.rotations().filter(|(_, record)| !record.state.is_end())
+    }
+
+    /// The rotation that a secret is part of now, by its name.
+    pub fn rotation_with(&self, secret: &SecretName) -> Option<(&SecretName, &RotationRecord)> {
+        self.live_rotations().find(|(name, record)| *name == secret || record.secrets().contains(secret))
+    }
+
+    fn rotation_by_id(&self, name: &SecretName, id: &str) -> Option<&RotationRecord> {
+        self.rotations_of(name).iter().find(|record| record.id == id)
+    }
+}
+
+impl Edit<'_> {
+    /// Writes a rotation's record, in the place of the one with its id. The commit is refused where somebody else has
+    /// written to it since the store was opened, and where it would be the second one under way.
+    pub fn set_rotation(&mut self, name: SecretName, record: RotationRecord) {
+        self.rotations.push((name, record));
+    }
+
+    /// The rotations after the edit.
+    pub(super) fn next_rotations(&self, theirs: &Document) -> Result<AllRotations, StoreError> {
+        let mut next = theirs.rotations.clone();
+        for (name, record) in &self.rotations {
+            let before = self.opened().document().rotation_by_id(name, &record.id);
+            if theirs.rotation_by_id(name, &record.id) != before {
+                return Err(StoreError::RotationMoved(name.clone()));
+            }
+            let others = theirs.live_rotations().filter(|(_, other)| other.id != record.id);
+            let mut others = others.filter(|(other, record)| record.is_busy() || *other == name);
+            if let Some((other, _)) = others.next().filter(|_| record.is_busy() || before.is_none()) {
+                return Err(StoreError::Rotating(other.clone()));
+            }
+            put(next.entry(name.clone()).or_default(), record.clone());
+        }
+        Ok(next)
+    }
+}
+
+/// Puts a record in the place of the one with its id, and of those that have ended.
+fn put(all: &mut Vec<RotationRecord>, record: RotationRecord) {
+    match all.iter_mut().find(|one| one.id == record.id) {
+        Some(one) => *one = record,
+        None => all.push(record),
+    }
+    if all.iter().any(|one| !one.state.is_end()) {
+        all.retain(|one| !one.state.is_end());
+    } else {
+        all.drain(..all.len() - 1);
     }
 }

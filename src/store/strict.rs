@@ -1,8 +1,8 @@
 //! What TOML forbids and a walk over single scalars does not see: keys and tables that stand twice.
 //!
 //! Whoever opens the store with stock `age` must be able to read it with any TOML parser. The secrets' own part, the
-//! conflicts, the history and the exposures are held to that where they are read; the rest, which holds no secret
-//! values, is given to the `toml` crate.
+//! conflicts, the history, the exposures and the rotations are held to that where they are read; the rest, which holds no
+//! secret values, is given to the `toml` crate.
 
 use std::collections::HashSet;
 
@@ -23,7 +23,7 @@ pub(super) fn refuse_what_toml_refuses(text: &str, outline: &Outline) -> Result<
     // Where each piece starts, in the rest and in the text.
     let mut pieces = vec![(0, 0)];
     for (index, table) in outline.tables.iter().enumerate().skip(1) {
-        let is_ours = matches!(section(table), "secrets" | "conflicts" | "history" | "exposed");
+        let is_ours = matches!(section(table), "secrets" | "conflicts" | "history" | "exposed" | "rotations");
         if is_ours || (skip_versions && section(table) == "versions") {
             continue;
         }

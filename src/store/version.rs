@@ -19,6 +19,8 @@ pub enum Origin {
     Import,
     /// An earlier value, brought back by `rollback`.
     Rollback,
+    /// Made by a rotation, or brought back where one was undone.
+    Rotate,
 }
 
 impl Origin {
@@ -29,6 +31,7 @@ impl Origin {
             Self::Generate => "generate",
             Self::Import => "import",
             Self::Rollback => "rollback",
+            Self::Rotate => "rotate",
         }
     }
 }

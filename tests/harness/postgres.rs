@@ -160,9 +160,8 @@ fn signal(process: u32, signal: rustix::process::Signal) {
 
 /// Debian keeps the programs of each release in a folder of their own; the newest is taken.
 fn program(name: &str) -> PathBuf {
-    let folders =
-        fs::read_dir("/usr/lib/postgresql").map(|found| found.flatten().collect()).unwrap_or(Vec::new());
-    let mut found: Vec<PathBuf> = folders.iter().map(|folder| folder.path().join("bin").join(name)).collect();
+    let folders = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut found: Vec<PathBuf> = folders.map(|folder| folder.path().join("bin").join(name)).collect();
     found.retain(|path| path.exists());
     found.sort();
     found.pop().unwrap_or_else(|| panic!("no {name} below /usr/lib/postgresql; run tests/tools/install"))

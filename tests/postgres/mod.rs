@@ -2,6 +2,7 @@
 
 mod kinds;
 mod doubt;
+mod measure;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -105,7 +106,7 @@ impl Shop {
     }
 
     pub fn alternating(&self) -> Alternating {
-        Alternating::new(self.site(), Some("shop".to_owned()))
+        Alternating::new(self.site())
     }
 
     pub fn single(&self) -> Single {

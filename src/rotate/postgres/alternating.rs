@@ -11,6 +11,7 @@ use crate::sys::Random;
 
 use super::facts::{Facts, sessions};
 use super::proof::{Seen, answer, is_let_in, look, refuse_wrong};
+use super::roles::{Roles, joined};
 use super::site::Site;
 use super::sql;
 use super::visit::{Visit, visit};
@@ -32,52 +33,17 @@ const VERIFIER: &str = "verifier";
 /// Two login roles in turn.
 pub struct Alternating {
     site: Site,
-    /// The role that is in use before, where that is known.
-    live: Option<String>,
-}
-
-/// The roles of a database with alternating users.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Roles {
-    pub(super) owner: String,
-    /// The one in use.
-    pub(super) live: String,
-    /// The one whose turn comes.
-    pub(super) idle: String,
-}
-
-impl Roles {
-    /// The roles as the schema names them, else after the one in use: `luca` and `luca_b`, owner `luca_owner`.
-    pub(super) fn of(site: &Site, live: &str) -> Result<Self, Trouble> {
-        let first = live.strip_suffix("_b").filter(|first| !first.is_empty()).unwrap_or(live);
-        let owner = site.settings.owner.clone().unwrap_or_else(|| format!("{first}_owner"));
-        let [a, b] = site.settings.roles.clone().unwrap_or_else(|| [first.to_owned(), format!("{first}_b")]);
-        let idle = match live {
-            _ if live == a => b,
-            _ if live == b => a,
-            _ => {
-                let message =
-                    format!("{} is neither {a} nor {b}, the roles that take turns", site.secrets.user);
-                return Err(Trouble::held(message).hint("name them in the schema: roles = [\"…\", \"…\"]"));
-            }
-        };
-        Ok(Self { owner, live: live.to_owned(), idle })
-    }
-
-    pub(super) fn all(&self) -> [&str; 3] {
-        [&self.owner, &self.live, &self.idle]
-    }
 }
 
 impl Alternating {
-    /// The login at this site; `live` is the role in use before, for the words of a plan.
-    pub fn new(site: Site, live: Option<String>) -> Self {
-        Self { site, live }
+    /// The login at this site.
+    pub fn new(site: Site) -> Self {
+        Self { site }
     }
 
     /// The roles before and after, as a plan calls them.
     fn shown(&self) -> (String, String) {
-        let known = self.live.as_ref().and_then(|live| Roles::of(&self.site, live).ok());
+        let known = self.site.live.as_ref().and_then(|live| Roles::of(&self.site, live).ok());
         known.map_or(("the role in use".to_owned(), "the other role".to_owned()), |roles| {
             (roles.live, roles.idle)
         })
@@ -201,10 +167,6 @@ fn tables(count: i64) -> String {
     if count == 1 { "1 table".to_owned() } else { format!("{count} tables") }
 }
 
-fn joined(messages: &[String]) -> Option<String> {
-    (!messages.is_empty()).then(|| messages.join("; "))
-}
-
 /// A step that is not final.
 fn step(name: &'static str, shown: String, action: Action, then: State) -> Step {
     Step { name, shown, action, then, is_final: false }
@@ -266,7 +228,7 @@ impl Credential for Alternating {
         let (roles, place) = (Roles::of(&self.site, &user)?, self.site.place(current)?);
         visit(&self.site, &place, async |visit| {
             let facts = Facts::of(visit, &roles.all()).await?;
-            self.take_turns(&facts, &roles)?;
+            roles.take_turns(&facts, &self.site.name)?;
             visit.rehearse(&format!("ALTER ROLE {} NOLOGIN", sql::name(&roles.idle))).await?;
             let seen = look(visit, &roles.live, &password).await?;
             if seen.started != facts.started {
@@ -383,31 +345,5 @@ impl Credential for Alternating {
 
     fn answered(&mut self, step: &Step, _: &RotationRecord, _: Vec<SecretValue>) -> Result<Created, Trouble> {
         Err(self.no_such(step))
-    }
-}
-
-impl Alternating {
-    /// Whether the roles can take turns now.
-    fn take_turns(&self, facts: &Facts, roles: &Roles) -> Result<(), Trouble> {
-        if facts.standby {
-            return Err(Trouble::rejected("the server only reads: it is a standby"));
-        }
-        let Roles { owner, live, idle } = roles;
-        if let Some(against) = joined(&facts.against_turns(owner, live, idle)) {
-            let convert =
-                format!("`luca-secrets postgres adopt {}` shows how to make them so", self.site.name);
-            return Err(Trouble::rejected(against).hint(convert));
-        }
-        let Some(found) = facts.role(idle) else { return Ok(()) };
-        if found.sessions > 0 {
-            let message = format!("somebody is logged in as {idle}, whose turn it is");
-            return Err(Trouble::rejected(message).hint("find out who, from pg_stat_activity"));
-        }
-        if found.can_log_in {
-            let message = format!("{idle} can log in, so somebody may use it");
-            let hint = format!("if nobody does: ALTER ROLE {} NOLOGIN", sql::name(idle));
-            return Err(Trouble::rejected(message).hint(hint));
-        }
-        Ok(())
     }
 }

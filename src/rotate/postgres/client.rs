@@ -6,12 +6,12 @@ use std::time::Duration;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::tls::{NoTls, TlsConnect};
 use tokio_postgres::{Client, Config, SimpleQueryMessage};
 
+use crate::http;
 use crate::secret::{SecretText, SecretValue};
 use crate::sys::describe;
 
@@ -52,11 +52,7 @@ pub(super) async fn log_in_directly(
     let fail = |reason: String| PgError::new(who.clone(), PgProblem::NoAnswer(reason));
     let name = ServerName::try_from(host.to_owned())
         .map_err(|_| fail("its address is not one that a certificate could be for".to_owned()))?;
-    let stream = timeout(CONNECT, TcpStream::connect((host, port)))
-        .await
-        .map_err(|_| fail(format!("no connection within {CONNECT:?}")))?
-        .map_err(|error| fail(describe(&error)))?;
-    let _ = stream.set_nodelay(true);
+    let stream = http::open(host, port, CONNECT).await.map_err(|error| fail(describe(&error)))?;
     let tls = VerifiedTls { config: Arc::clone(tls), host: name };
     log_in(stream, tls, SslMode::Require, login, who).await
 }

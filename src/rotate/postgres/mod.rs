@@ -13,6 +13,7 @@ mod visit;
 mod facts;
 mod proof;
 mod site;
+mod roles;
 mod alternating;
 mod single;
 

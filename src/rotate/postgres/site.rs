@@ -35,6 +35,8 @@ pub struct Site {
     pub(super) admin: Admin,
     /// Whom to believe, on the direct way.
     pub(super) tls: Arc<ClientConfig>,
+    /// The role in use, where the store knows one: before the rotation that is under way, if one is.
+    pub(super) live: Option<String>,
 }
 
 /// Who changes the roles.
@@ -76,7 +78,20 @@ impl Site {
         let admin = admin(&settings.admin, document)?;
         let server = server(&rotation, schema, document, around)?;
         let tls = Arc::new(if way == PostgresWay::Direct { tls(&settings, around)? } else { nobody()? });
-        Ok(Self { name: name.clone(), entry: entry.clone(), settings, secrets, server, way, admin, tls })
+        let under_way = document.rotation(name).filter(|record| !record.state.is_end());
+        let live = under_way.and_then(|record| record.current(&secrets.user).cloned());
+        let live = live.or_else(|| document.get(&secrets.user)).map(|user| user.expose().to_owned());
+        Ok(Self {
+            name: name.clone(),
+            entry: entry.clone(),
+            settings,
+            secrets,
+            server,
+            way,
+            admin,
+            tls,
+            live,
+        })
     }
 
     /// Whether a visit needs an SSH connection.

@@ -119,6 +119,13 @@ fn values(document: &Document, schema: Option<&Schema>, found: &mut Values) {
     found.extend(own.filter_map(|name| Some((format!("the value of {name}"), document.get(name)?))));
     let theirs = document.conflicts().filter(|(name, _)| is_secret(name));
     found.extend(theirs.filter_map(|(name, theirs)| Some((format!("the value of {name}"), theirs?.clone()))));
+    let rotated = document.rotations().flat_map(|(name, record)| record.values().map(move |one| (name, one)));
+    for (rotation, (name, value)) in rotated {
+        let name = name.unwrap_or(rotation);
+        if is_secret(&name) && found.iter().all(|(_, other)| other != value) {
+            found.push((format!("a value from the rotation of {name}"), value.clone()));
+        }
+    }
     // A value that came back is no earlier one.
     let is_new = |value: &SecretValue, found: &Values| found.iter().all(|(_, other)| other != value);
     for name in document.with_history().filter(is_secret) {

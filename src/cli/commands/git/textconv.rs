@@ -55,5 +55,15 @@ fn shown(document: &Document) -> String {
         let what = if exposure.waived.is_some() { "waived" } else { "exposed" };
         lines.push(format!("{name} {what}: known to {}", exposure.to));
     }
+    for (name, record) in document.rotations() {
+        lines.push(format!(
+            "rotation of {name}: {}, {} steps done, by {}",
+            record.state, record.done, record.by
+        ));
+        for (secret, new) in &record.pending {
+            let new = new.as_ref().map_or_else(|| "none".to_owned(), value);
+            lines.push(format!("rotation of {name}, new {secret}: {new}"));
+        }
+    }
     lines.join("\n") + "\n"
 }
