@@ -12,5 +12,5 @@ pub use anchor::{Anchor, AnchorFile};
 pub use error::{RemoteError, RemoteProblem};
 pub use git::{GitHome, GitPlace};
 pub use home::{Entry, Fetched, Home, Next, Replaced, Version};
-pub use s3::{S3Place, S3Shelf};
+pub use s3::{S3Home, S3Place, S3Shelf};
 pub use shelf::{Item, Put, Removed, Shelf};

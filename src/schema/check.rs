@@ -10,9 +10,6 @@ use super::model::{Entry, Schema, Type};
 use super::placeholder::is_placeholder;
 use super::violation::{Severity, Violation, ViolationKind};
 
-/// From how many days before its end a credential is warned about.
-const EXPIRY_NOTICE_DAYS: i32 = 30;
-
 /// Every violation at once: the declared secrets in the order of the schema's files and lines, then the undeclared
 /// ones by name.
 ///
@@ -87,7 +84,7 @@ fn expiry(entry: &Entry, today: Date) -> Option<ViolationKind> {
     if days <= 0 {
         Some(ViolationKind::Expired { on })
     } else {
-        (days <= EXPIRY_NOTICE_DAYS).then_some(ViolationKind::ExpiresSoon { on, days })
+        (days <= entry.expiry_notice).then_some(ViolationKind::ExpiresSoon { on, days })
     }
 }
 

@@ -4,7 +4,9 @@ mod dialect;
 mod github;
 mod server;
 mod remote;
+mod window;
 mod rotation;
+mod notify;
 mod model;
 mod template;
 mod duration;
@@ -26,7 +28,11 @@ pub use fit::{Fit, Unfit, host_and_port, is_account};
 pub use generate::{GenerateError, LONGEST_GENERATED, WEAKEST_BITS, generate, policy_entropy_bits};
 pub use github::{GITHUB_API, GithubScope, GithubTarget, LARGEST_GITHUB_VALUE, Visibility, WORKFLOW_SEES};
 pub use keys::HostKey;
-pub use model::{Alphabet, Entry, EnvFile, Group, History, Place, Policy, Rules, Schema, Type, Variable};
+pub use model::{
+    Alphabet, EXPIRY_NOTICE_DAYS, Entry, EnvFile, Group, History, Place, Policy, Rules, Schema, Type,
+    Variable,
+};
+pub use notify::{Notify, NotifyVia};
 pub use parse::{LoadError, SchemaError, load, parse, read_files};
 pub use remote::{BackupTarget, Bucket, HomeKind, Keep, Remote, ShelfKind};
 pub use rotation::{
@@ -36,3 +42,4 @@ pub use server::{Apply, GenerationProof, Health, HostKeys, Install, Probe, Serve
 pub use template::{RenderProblem, Template, TemplateError};
 pub use types::TypeMismatch;
 pub use violation::{Severity, Violation, ViolationKind};
+pub use window::{Opening, Window};

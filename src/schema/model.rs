@@ -9,6 +9,7 @@ use crate::name::{SecretName, TargetName, VariableName};
 
 use super::dialect::{Dialect, Reader};
 use super::github::GithubTarget;
+use super::notify::Notify;
 use super::remote::{BackupTarget, Remote};
 use super::rotation::Rotation;
 use super::server::Server;
@@ -33,6 +34,8 @@ pub struct Schema {
     pub remote: Option<Remote>,
     /// The places for backups: `[backup.NAME]`.
     pub backups: BTreeMap<TargetName, BackupTarget>,
+    /// Who is told when a rotation needs somebody: `[notify]`.
+    pub notify: Option<Notify>,
 }
 
 /// What becomes of values that are replaced.
@@ -81,6 +84,9 @@ impl fmt::Display for Place {
     }
 }
 
+/// How many days before its end a credential is warned about, where the schema does not say.
+pub const EXPIRY_NOTICE_DAYS: i32 = 30;
+
 /// The declaration of one secret.
 #[derive(Debug, Clone)]
 pub struct Entry {
@@ -108,6 +114,8 @@ pub struct Entry {
     pub deprecated: Option<String>,
     /// The day on which the credential stops working, at its start in UTC.
     pub expires: Option<jiff::civil::Date>,
+    /// How many days before that it is warned about, and due for a new one.
+    pub expiry_notice: i32,
     /// Where it is declared.
     pub place: Place,
 }

@@ -15,6 +15,7 @@ mod context;
 mod entry;
 mod history;
 mod policy;
+mod window;
 mod rotation;
 mod target;
 mod github;
@@ -23,6 +24,7 @@ mod install;
 mod health;
 mod bucket;
 mod remote;
+mod notify;
 mod tree;
 #[cfg(test)]
 mod tests;
@@ -34,7 +36,7 @@ use tree::{Key, Node, Table, Value};
 const LARGEST_FILE: u64 = 16 * 1024 * 1024;
 
 /// The kinds of tables at the top of a schema file.
-const SECTIONS: [&str; 6] = ["secrets", "env-file", "github", "server", "history", "remote"];
+const SECTIONS: [&str; 7] = ["secrets", "env-file", "github", "server", "history", "remote", "notify"];
 
 /// A mistake in a schema file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -201,6 +203,11 @@ fn build(
     for (context, table) in tables {
         if let Some((key, value)) = table.get_key_value("remote") {
             targets.remote(*context, key, value);
+        }
+    }
+    for (context, table) in tables {
+        if let Some((key, value)) = table.get_key_value("notify") {
+            targets.notify(*context, key, value);
         }
     }
     targets.check_jumps();

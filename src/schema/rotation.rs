@@ -11,11 +11,17 @@ mod postgres;
 
 pub use postgres::{Postgres, PostgresAdmin, PostgresLogin, PostgresWay};
 
+use super::window::Window;
+
 /// How a secret is rotated.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rotation {
-    /// The longest time between two rotations.
+    /// The time from one rotation to the next.
     pub every: Option<Duration>,
+    /// How much earlier or later than that it may be, so that not everything is due at once. At most half of `every`.
+    pub jitter: Duration,
+    /// When it may begin by itself; `None` at any time.
+    pub window: Option<Window>,
     /// How long the old credential stays valid beside the new one, at least; `None` leaves it to the kind.
     pub grace: Option<Duration>,
     /// The kind of credential.

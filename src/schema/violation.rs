@@ -124,7 +124,7 @@ pub enum ViolationKind {
         /// The day on which it did, at its start in UTC.
         on: Date,
     },
-    /// Stops working within 30 days.
+    /// Stops working within the time of notice.
     ExpiresSoon {
         /// The day on which it does, at its start in UTC.
         on: Date,

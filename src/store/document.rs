@@ -8,6 +8,7 @@
 //! [conflicts]          # what two branches changed in different ways
 //! [history]            # "group.key" = [{ since, until, origin, value }, …], newest first
 //! [exposed]            # "group.key" = { since, to, reason }: known to somebody who is no longer a reader
+//! [due]                # "group.key" = { from, every, next }: when rotations are due
 //! [pushes.github.NAME] # what was pushed there, as keyed digests
 //! [rotations."NAME"]   # the journal of a rotation: what was tried, and every value that may be live anywhere
 //! ```
@@ -23,6 +24,7 @@ use crate::name::SecretName;
 use crate::secret::{FingerprintKey, SecretText, SecretValue};
 
 use super::conflict::{self, Conflicts};
+use super::due::{self, Dues};
 use super::entries::{Entry, entries, sort};
 use super::exposed::{self, Exposures};
 use super::history;
@@ -53,6 +55,8 @@ pub struct Document {
     pub(super) rotations: AllRotations,
     /// Secrets whose value somebody knows who should not.
     pub(super) exposures: Exposures,
+    /// When rotations are due.
+    pub(super) dues: Dues,
     /// The line of each secret's version by name, looked for when the first is asked for: reading values needs none.
     versions: OnceLock<HashMap<String, Range>>,
     /// The lines of the table of earlier values.
@@ -75,6 +79,7 @@ impl Document {
         refuse_what_toml_refuses(plain, &outline)?;
         let conflicts = conflict::read(plain, &outline)?;
         let exposures = exposed::read(plain, &outline)?;
+        let dues = due::read(plain, &outline)?;
         let history = history::find(plain, &outline)?;
         let pushes = pushes::read(plain, &outline)?;
         let rotations = rotations::read(plain, &outline)?;
@@ -91,6 +96,7 @@ impl Document {
             pushes,
             rotations,
             exposures,
+            dues,
             versions,
             history,
             histories,

@@ -11,6 +11,7 @@ use crate::sys::{Disk, FolderLock};
 
 use super::compare::readers;
 use super::document::Document;
+use super::due::{self, Due};
 use super::entries::check_secrets_text;
 use super::error::StoreError;
 use super::exposed::{self, Exposures};
@@ -102,6 +103,8 @@ pub struct Edit<'a> {
     text: Option<SecretText>,
     /// What is to be known of pushes: before and after.
     pub(super) pushes: BTreeMap<TargetName, (Pushes, Pushes)>,
+    /// When rotations are due, where that changes.
+    pub(super) dues: BTreeMap<SecretName, Due>,
     /// The records of rotations to be written.
     pub(super) rotations: Vec<(SecretName, RotationRecord)>,
     /// What changes beside secrets.
@@ -121,6 +124,7 @@ impl Unlocked {
             forgotten: BTreeSet::new(),
             text: None,
             pushes: BTreeMap::new(),
+            dues: BTreeMap::new(),
             rotations: Vec::new(),
             upkeep: Upkeep::default(),
         }
@@ -251,6 +255,7 @@ impl Edit<'_> {
             || recipients.as_slice() != theirs.recipients()
             || exposures != theirs.exposures
             || rotations != theirs.rotations
+            || self.next_dues(theirs) != theirs.dues
             || self.next_pushes(theirs) != theirs.pushes;
         let is_new = region.expose() != theirs.secrets_text().expose();
         if is_new || !committed.settled.is_empty() || !committed.forgotten.is_empty() || has_upkeep {
@@ -302,7 +307,8 @@ impl Edit<'_> {
         }
         let exposures = exposed::spell(&exposures);
         let rotations = rotations::spell(around.rotations);
-        let own = [&conflicts, &history, &exposures, &pushes, &rotations].map(SecretText::expose);
+        let dues = due::spell(&self.next_dues(theirs));
+        let own = [&conflicts, &history, &exposures, &dues, &pushes, &rotations].map(SecretText::expose);
         let tables = theirs.foreign().chain(own.into_iter().filter(|table| !table.is_empty()));
         let header = Header {
             generation: theirs.generation() + 1,

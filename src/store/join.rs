@@ -10,6 +10,7 @@ use crate::secret::{SecretText, SecretValue};
 use super::compare::readers;
 use super::conflict::{Conflicts, spell};
 use super::document::Document;
+use super::due;
 use super::edit::{Author, Change};
 use super::envelope;
 use super::error::StoreError;
@@ -106,7 +107,8 @@ pub fn join(
     let rotations = rotations::spell(&rotations::join(&base, &ours, &theirs));
     let exposures =
         exposed::spell(&exposures(&base, &base_recipients, &ours, &theirs, &outcome.taken, author));
-    let own = [&conflicts, &history, &exposures, &pushes, &rotations];
+    let dues = due::spell(&due::join(&base.dues, &ours.dues, &theirs.dues));
+    let own = [&conflicts, &history, &exposures, &dues, &pushes, &rotations];
     let own = own.into_iter().filter(|table| !table.is_empty());
     let tables = foreign.iter().chain(own);
     let versions = versions(&ours, &theirs, &outcome.taken);

@@ -178,7 +178,8 @@ pub(super) fn regions(text: &str, tables: &[Table]) -> (Vec<Range>, Vec<Range>) 
                     _ => secrets.push(start..end),
                 }
             }
-            "store" | "recipients" | "versions" | "conflicts" | "history" | "exposed" | "rotations" => {}
+            "store" | "recipients" | "versions" | "conflicts" | "history" | "exposed" | "due"
+            | "rotations" => {}
             _ if pushes::is_ours(table) => {}
             _ => foreign.push(start..end),
         }

@@ -2,7 +2,7 @@
 
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::remote::{GitHome, GitPlace, Home};
+use crate::remote::{GitHome, GitPlace, Home, S3Home};
 use crate::schema::{HomeKind, LoadError, Remote, Schema};
 use crate::store::Document;
 
@@ -79,7 +79,7 @@ impl Context {
         files.iter().any(|(_, text)| text.lines().any(is_header))
     }
 
-    fn connect(&self, remote: &Remote, _document: Option<&Document>) -> Result<Box<dyn Home>, Failure> {
+    fn connect(&self, remote: &Remote, document: Option<&Document>) -> Result<Box<dyn Home>, Failure> {
         match &remote.home {
             HomeKind::Git { remote, branch, path } => {
                 let inherited = self.env.for_children();
@@ -91,7 +91,10 @@ impl Context {
                 };
                 Ok(Box::new(GitHome::new(remote, branch, path, place, self.disk.clone())?))
             }
-            HomeKind::S3 { .. } => Err(Failure::new("s3: not yet")),
+            HomeKind::S3 { bucket, key } => {
+                let place = self.s3_place(bucket, document)?;
+                Ok(Box::new(S3Home::new(&place, key, self.env.state_folder(), self.disk.clone())?))
+            }
         }
     }
 }

@@ -72,6 +72,7 @@ pub(super) fn declare(schema: &mut Schema, secret: &str, title: &str, kind: Type
         rotate: None,
         deprecated: None,
         expires: None,
+        expiry_notice: 30,
         place: place(),
     };
     schema.secrets.insert(name(secret), entry);

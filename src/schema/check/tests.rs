@@ -25,6 +25,7 @@ fn entry(kind: Type) -> Entry {
         rotate: None,
         deprecated: None,
         expires: None,
+        expiry_notice: 30,
         place: Place { file: Path::new("schemas/secrets.toml").into(), line: 1, column: 1 },
     }
 }

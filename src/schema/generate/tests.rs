@@ -56,6 +56,7 @@ fn entry(kind: Type, generate: Option<Policy>, rules: Rules) -> Entry {
         rotate: None,
         deprecated: None,
         expires: None,
+        expiry_notice: 30,
         place: Place { file: Path::new("s.toml").into(), line: 1, column: 1 },
     }
 }

@@ -5,9 +5,10 @@ use std::collections::btree_map::Entry as Slot;
 
 use crate::name::{NameError, SecretName, is_secret_part};
 use crate::schema::check::compile_pattern;
-use crate::schema::model::{Entry, Group, Place, Rules, Schema, Type};
+use crate::schema::model::{EXPIRY_NOTICE_DAYS, Entry, Group, Place, Rules, Schema, Type};
 
 use super::context::Context;
+use super::target::require;
 use super::tree::{Key, Node, Table, Value};
 use super::{is_table, policy, rotation};
 
@@ -33,6 +34,11 @@ const ENTRY_KEYS: [&str; 16] = [
     "deprecated",
     "expires",
 ];
+
+/// What `expires` may say beside the day.
+const EXPIRY_KEYS: [&str; 2] = ["on", "warn"];
+
+const SECONDS_OF_A_DAY: u64 = 86_400;
 
 /// Where each attribute of each group was given.
 pub(super) type Attributes = BTreeMap<(String, String), Place>;
@@ -123,6 +129,7 @@ fn entry(context: Context<'_>, at: &Key<'_>, value: &Value<'_>) -> Entry {
         rotate: None,
         deprecated: None,
         expires: None,
+        expiry_notice: EXPIRY_NOTICE_DAYS,
         place: context.place(&at.span()),
     };
     let Node::Table(table) = value.get_ref() else { return entry };
@@ -142,7 +149,7 @@ fn entry(context: Context<'_>, at: &Key<'_>, value: &Value<'_>) -> Entry {
             "generate" => entry.generate = policy::generate(context, &entry.kind, key, value),
             "rotate" => entry.rotate = rotation::rotate(context, key, value),
             "deprecated" => entry.deprecated = context.owned(key, value),
-            "expires" => entry.expires = expires(context, key, value),
+            "expires" => expires(context, key, value, &mut entry),
             _ => rule(context, key, value, &mut entry.rules),
         }
     }
@@ -211,7 +218,31 @@ fn one_of(context: Context<'_>, key: &Key<'_>, value: &Value<'_>) -> Vec<String>
     words
 }
 
-fn expires(context: Context<'_>, key: &Key<'_>, value: &Value<'_>) -> Option<jiff::civil::Date> {
+/// Reads `expires`: a day, or `{ on = DAY, warn = "14d" }`.
+fn expires(context: Context<'_>, key: &Key<'_>, value: &Value<'_>, entry: &mut Entry) {
+    let Node::Table(table) = value.get_ref() else {
+        entry.expires = day(context, key, value);
+        return;
+    };
+    for (key, value) in table.iter() {
+        match key.get_ref().as_ref() {
+            "on" => entry.expires = day(context, key, value),
+            "warn" => {
+                let days = context.duration(key, value).map(|time| time.as_secs() / SECONDS_OF_A_DAY);
+                let days =
+                    days.and_then(|days| i32::try_from(days).ok()).filter(|days| (1..=3650).contains(days));
+                match days {
+                    Some(days) => entry.expiry_notice = days,
+                    None => context.error(&value.span(), "`warn` must lie between 1d and 3650d"),
+                }
+            }
+            _ => context.unknown_key(key, &EXPIRY_KEYS),
+        }
+    }
+    require(context, key, table, &["on"]);
+}
+
+fn day(context: Context<'_>, key: &Key<'_>, value: &Value<'_>) -> Option<jiff::civil::Date> {
     let text = match value.get_ref() {
         Node::Datetime(found) => found.clone(),
         Node::String(text) => text.to_string(),
@@ -220,7 +251,7 @@ fn expires(context: Context<'_>, key: &Key<'_>, value: &Value<'_>) -> Option<jif
     // jiff would take the date out of a date with a time: which day is meant depends on the time zone.
     let date = (text.len() == 10).then(|| text.parse().ok()).flatten();
     if date.is_none() {
-        context.error(&value.span(), "`expires` must be a date such as 2027-01-31");
+        context.error(&value.span(), format!("`{}` must be a date such as 2027-01-31", key.get_ref()));
     }
     date
 }

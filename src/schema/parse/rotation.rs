@@ -8,11 +8,12 @@ use crate::schema::rotation::{Reference, Referent, Rotation, RotationKind};
 
 use super::context::Context;
 use super::tree::{Key, Table, Value};
+use super::window;
 
 mod postgres;
 
 /// The keys that every kind has.
-const USUAL_KEYS: [&str; 4] = ["every", "grace", "on", "with"];
+const USUAL_KEYS: [&str; 6] = ["every", "grace", "jitter", "on", "window", "with"];
 
 const KINDS: [&str; 3] = ["generated", "postgres-alternating", "postgres-single"];
 
@@ -25,6 +26,8 @@ pub(super) fn rotate(context: Context<'_>, key: &Key<'_>, value: &Value<'_>) -> 
         match key.get_ref().as_ref() {
             "every" => rotation.every = context.duration(key, value),
             "grace" => rotation.grace = context.duration(key, value),
+            "jitter" => rotation.jitter = context.duration(key, value).unwrap_or_default(),
+            "window" => rotation.window = window::window(context, key, value),
             "with" => {}
             "on" => rotation.on = server(context, key, value, &mut rotation.references),
             own if own_keys.contains(&own) => {}
@@ -34,7 +37,20 @@ pub(super) fn rotate(context: Context<'_>, key: &Key<'_>, value: &Value<'_>) -> 
             }
         }
     }
+    if let Some((key, value)) = table.get_key_value("jitter") {
+        check_jitter(context, key, value, &rotation);
+    }
     Some(rotation)
+}
+
+fn check_jitter(context: Context<'_>, key: &Key<'_>, value: &Value<'_>, rotation: &Rotation) {
+    match rotation.every {
+        None => context.error(&key.span(), "`jitter` needs `every`"),
+        Some(every) if rotation.jitter > every / 2 => {
+            context.error(&value.span(), "`jitter` must be at most half of `every`");
+        }
+        Some(_) => {}
+    }
 }
 
 /// Reads the kind with its settings, and gives the keys that are its own.

@@ -8,7 +8,7 @@ use crate::name::{SecretName, TargetName, VariableName};
 use crate::schema::dialect::{Dialect, Reader};
 use crate::schema::model::{Entry, EnvFile, Place, Schema, Variable};
 use crate::schema::template::Template;
-use crate::schema::{GithubTarget, Remote, Server};
+use crate::schema::{GithubTarget, Notify, Remote, Server};
 
 use super::context::Context;
 use super::server::Jump;
@@ -24,6 +24,7 @@ pub(super) struct Targets<'s, 'c> {
     pub(super) github: &'s mut BTreeMap<TargetName, GithubTarget>,
     pub(super) servers: &'s mut BTreeMap<TargetName, Server>,
     pub(super) remote: &'s mut Option<Remote>,
+    pub(super) notify: &'s mut Option<Notify>,
     /// Where each file path is written to.
     paths: BTreeMap<PathBuf, Place>,
     /// The servers that are reached through others, to be looked at when all are known.
@@ -34,9 +35,9 @@ pub(super) struct Targets<'s, 'c> {
 
 impl<'s> Targets<'s, '_> {
     pub(super) fn new(schema: &'s mut Schema, complete: bool) -> Self {
-        let Schema { secrets, env_files, github, servers, remote, .. } = schema;
+        let Schema { secrets, env_files, github, servers, remote, notify, .. } = schema;
         let (paths, jumps) = (BTreeMap::new(), Vec::new());
-        Self { secrets, env_files, github, servers, remote, paths, jumps, complete }
+        Self { secrets, env_files, github, servers, remote, notify, paths, jumps, complete }
     }
 
     /// Reads `[env-file.NAME]`.

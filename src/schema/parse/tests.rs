@@ -9,6 +9,7 @@ use crate::sys::OpenGate;
 mod github;
 mod remote;
 mod rotation;
+mod schedule;
 mod servers;
 
 fn file(name: &str, text: &str) -> (PathBuf, String) {
