@@ -1,5 +1,6 @@
 //! PostgreSQL's passwords are replaced at a real server, through real SSH and real TLS.
 
+mod adopt;
 mod kinds;
 mod doubt;
 mod measure;
@@ -123,14 +124,15 @@ fn owner(roles: &str) -> &str {
     if roles.contains("shop_owner") { "shop_owner" } else { "shop" }
 }
 
-fn described(
+/// The schema, and the secrets of its store.
+pub fn schema_text(
     cluster: &Cluster,
     sshd: &Sshd,
     database: u16,
     ssh: u16,
     kind: &str,
     means: Means,
-) -> (Schema, Document) {
+) -> (String, String) {
     let keys = match means {
         Means::Peer => {
             format!("account = \"{}\", socket = \"{}\"", account(), cluster.folder().display())
@@ -155,13 +157,24 @@ fn described(
         sshd.host_key("ed25519"),
         sshd.client_key().display(),
     );
-    let schema = parse(&[(PathBuf::from("s.toml"), schema)]).unwrap_or_else(|errors| panic!("{errors:?}"));
     let document = format!(
-        "{}[secrets.db]\nuser = \"shop\"\npassword = \"{OLD}\"\nname = \"shop\"\nhost = \"127.0.0.1\"\nport = \"{database}\"\n\
+        "[secrets.db]\nuser = \"shop\"\npassword = \"{OLD}\"\nname = \"shop\"\nhost = \"127.0.0.1\"\nport = \"{database}\"\n\
          [secrets.rot]\nuser = \"rotator\"\npassword = \"{ADMIN}\"\n",
-        header(),
     );
-    (schema, Document::parse(SecretText::new(document)).unwrap())
+    (schema, document)
+}
+
+fn described(
+    cluster: &Cluster,
+    sshd: &Sshd,
+    database: u16,
+    ssh: u16,
+    kind: &str,
+    means: Means,
+) -> (Schema, Document) {
+    let (schema, document) = schema_text(cluster, sshd, database, ssh, kind, means);
+    let schema = parse(&[(PathBuf::from("s.toml"), schema)]).unwrap_or_else(|errors| panic!("{errors:?}"));
+    (schema, Document::parse(SecretText::new(format!("{}{document}", header()))).unwrap())
 }
 
 pub fn name(text: &str) -> SecretName {

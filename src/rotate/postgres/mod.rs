@@ -16,7 +16,10 @@ mod site;
 mod roles;
 mod alternating;
 mod single;
+mod moves;
+mod adopt;
 
+pub use adopt::{Adoption, Names};
 pub use alternating::Alternating;
 pub use single::Single;
 pub use site::Site;

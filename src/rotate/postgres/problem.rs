@@ -42,7 +42,7 @@ impl PgProblem {
     /// What the SQLSTATE of a failed statement says, which has changed nothing. What is neither about the statement nor about
     /// the role's rights may pass.
     pub(super) fn of_statement(code: &str) -> Self {
-        let lasts = ["0A", "0L", "0P", "22", "28", "2B", "3D", "3F", "42"];
+        let lasts = ["0A", "0L", "0P", "22", "28", "2B", "3D", "3F", "42", "P0"];
         if lasts.iter().any(|class| code.starts_with(class)) {
             Self::Denied(code.to_owned())
         } else {
@@ -111,6 +111,7 @@ fn words(code: &str) -> &'static str {
         "57014" => "it took too long and was cancelled",
         "57P01" | "57P02" => "it is shutting down",
         "57P03" => "it is starting or shutting down",
+        "P0001" => "not all that belongs to the role could be moved, so all was taken back",
         "2BP01" => "something still depends on it",
         _ => "it refused",
     }

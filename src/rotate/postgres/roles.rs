@@ -46,7 +46,7 @@ impl Roles {
         }
         let Self { owner, live, idle } = self;
         if let Some(against) = joined(&facts.against_turns(owner, live, idle)) {
-            let convert = format!("`luca-secrets postgres adopt {}` shows how to make them so", name);
+            let convert = format!("`luca-secrets postgres adopt {name}` shows how to make them so");
             return Err(Trouble::rejected(against).hint(convert));
         }
         let Some(found) = facts.role(idle) else { return Ok(()) };

@@ -100,7 +100,7 @@ impl Site {
     }
 
     /// The secrets that it reads or changes.
-    pub(super) fn secrets(&self) -> Vec<SecretName> {
+    pub fn secrets(&self) -> Vec<SecretName> {
         let login = &self.secrets;
         let always = [&login.password, &login.user, &login.database];
         always.into_iter().chain(&login.host).chain(&login.port).cloned().collect()
