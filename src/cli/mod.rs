@@ -5,6 +5,7 @@ mod failure;
 mod usage;
 mod settings;
 mod ui;
+mod progress;
 mod context;
 mod keyring;
 mod identities;

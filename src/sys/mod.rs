@@ -30,8 +30,8 @@ pub use process::{
 };
 pub use program::{Finished, Program};
 pub use random::{OsRandom, Random};
-pub use runtime::{Runtime, block_on};
+pub use runtime::{Runtime, block_on, with_ticks};
 pub use stamp::Stamp;
 pub use stdio::{StandardInput, StandardOutput, read_wiped};
 pub use system::{System, host_name};
-pub use terminal::{ControllingTerminal, NoTerminal, SharedTerminal, Terminal};
+pub use terminal::{ControllingTerminal, NoTerminal, SharedTerminal, Terminal, terminal_size};
