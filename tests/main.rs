@@ -36,6 +36,7 @@ mod readme;
 mod ssh;
 mod recipients;
 mod away;
+mod backup;
 mod s3;
 mod github;
 mod parsers;

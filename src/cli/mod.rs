@@ -13,6 +13,7 @@ mod checkout;
 mod pins;
 mod report;
 mod away;
+mod backups;
 mod github;
 mod servers;
 mod server_view;

@@ -9,8 +9,8 @@ use crate::sys::{NoTerminal, SharedTerminal, System, Variable};
 use super::args::{Arguments, Command, parse};
 use super::away::Known;
 use super::commands::{
-    check, compare, completions, diff, edit, export, generate, get, git, history, identity, import, init,
-    list, manual, merge, postgres, push, recipients, rekey, remote, remove, render, rollback,
+    backup, check, compare, completions, diff, edit, export, generate, get, git, history, identity, import,
+    init, list, manual, merge, postgres, push, recipients, rekey, remote, remove, render, rollback,
     run as run_command, server, set, status, unseal,
 };
 use super::context::Context;
@@ -79,6 +79,7 @@ fn run_parsed(arguments: Arguments, system: System) -> u8 {
         prompt: Prompt::new(asked),
         carried: RefCell::new(Carried::default()),
         home: Known::default(),
+        places: None,
         stdin: system.stdin,
         stdin_is_terminal: system.stdin_is_terminal,
         stdout_is_terminal: system.stdout_is_terminal,
@@ -93,6 +94,7 @@ fn run_parsed(arguments: Arguments, system: System) -> u8 {
 
 fn dispatch(command: Command, context: &mut Context) -> Result<(), Failure> {
     match command {
+        Command::Backup(args) => backup::run(&args, context),
         Command::Check(args) => check::run(&args, context),
         Command::Compare(args) => compare::run(&args, context),
         Command::Completions(args) => completions::run(&args, context),

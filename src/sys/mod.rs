@@ -4,6 +4,7 @@
 mod clock;
 mod disk;
 mod env;
+mod folder;
 mod keyring;
 mod lock;
 mod memory;
@@ -22,6 +23,7 @@ pub use disk::{
     Disk, FileError, FileProblem, Gate, Kind, OpenGate, Operation, Permissions, PrivateBytes, describe,
 };
 pub use env::{Environment, Variable};
+pub use folder::FolderEntry;
 pub use keyring::{Keyring, KeyringError};
 pub use lock::{FolderLock, LockError};
 pub use memory::{keep_in_memory, locked_buffer, protect_process, shortcoming};

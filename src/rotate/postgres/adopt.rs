@@ -51,7 +51,8 @@ struct Found {
     settings: Vec<Setting>,
 }
 
-/// A setting of a role: the clause that says where it counts, its name and its value.
+/// A setting of a role: the clause that says where it counts, its name and its value, spelled for a statement. A list of
+/// names is kept spelled by the server, and as one literal would be one name.
 #[derive(Deserialize)]
 struct Setting {
     place: String,
@@ -174,9 +175,10 @@ fn forward(roles: &Roles, found: &Found, moved: Vec<String>) -> Vec<String> {
         // Whoever is logged in loses nothing only if it inherits.
         all.push(format!("ALTER ROLE {live} INHERIT"));
     }
-    let settings = found.settings.iter().map(|Setting { place, name: key, value }| {
-        format!("ALTER ROLE {idle}{place} SET {} TO {}", name(key), literal(value))
-    });
+    let settings = found
+        .settings
+        .iter()
+        .map(|Setting { place, name: key, value }| format!("ALTER ROLE {idle}{place} SET {key} TO {value}"));
     all.extend(settings);
     all.push(format!("GRANT {owner} TO {live}, {idle}"));
     all.push(format!("REASSIGN OWNED BY {live} TO {owner}"));
@@ -232,6 +234,9 @@ fn query(role: &str) -> String {
              FROM needs d WHERE d.deptype = 'a' AND d.dbid IN (0, (SELECT oid FROM here)) AND d.classid NOT IN \
                ('pg_class'::regclass, 'pg_namespace'::regclass, 'pg_proc'::regclass, 'pg_database'::regclass, \
                 'pg_default_acl'::regclass) \
+           UNION ALL SELECT 'it has a setting that is not copied: ' || split_part(setting, '=', 1) \
+             FROM me JOIN pg_db_role_setting s ON s.setrole = me.oid CROSS JOIN unnest(s.setconfig) AS setting \
+             WHERE setting LIKE '%preload_libraries=%' \
            UNION ALL SELECT format('the policy %s of %s asks who the user is', p.polname, p.polrelid::regclass) \
              FROM pg_policy p WHERE concat(pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid)) \
                ~* '(current_user|session_user|current_role)'), \
@@ -249,7 +254,10 @@ fn query(role: &str) -> String {
            'inherits', coalesce((SELECT rolinherit FROM me), true), \
            'settings', (SELECT coalesce(json_agg(json_build_object( \
              'place', coalesce(' IN DATABASE ' || quote_ident(d.datname), ''), \
-             'name', split_part(setting, '=', 1), 'value', substr(setting, strpos(setting, '=') + 1))), '[]') \
+             'name', quote_ident(split_part(setting, '=', 1)), \
+             'value', CASE WHEN split_part(setting, '=', 1) IN ('search_path', 'temp_tablespaces') \
+               THEN substr(setting, strpos(setting, '=') + 1) \
+               ELSE quote_literal(substr(setting, strpos(setting, '=') + 1)) END)), '[]') \
              FROM me JOIN pg_db_role_setting s ON s.setrole = me.oid LEFT JOIN pg_database d ON d.oid = s.setdatabase \
              CROSS JOIN unnest(s.setconfig) AS setting))"
     )

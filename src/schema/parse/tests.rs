@@ -6,6 +6,7 @@ use crate::schema::{Alphabet, Dialect, GithubScope, Policy, Reader, Type};
 use crate::secret::SecretValue;
 use crate::sys::OpenGate;
 
+mod backup;
 mod github;
 mod remote;
 mod rotation;
