@@ -4,8 +4,9 @@ mod adopt;
 mod kinds;
 mod doubt;
 mod measure;
+mod whole;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
