@@ -25,6 +25,7 @@ const EXITS: &[(&str, &str)] = &[
     ("src/push/plan.rs", "reads the files that were found on servers"),
     ("src/push/health.rs", "asks for URLs, and compares a marker"),
     ("src/rotate/postgres/", "logs in, and spells the verifier in a statement"),
+    ("src/rotate/web/", "asks applications, by the input of their shell and by requests, what they accept"),
     ("src/cli/ui.rs", "prints what the user asked for"),
     ("src/cli/context.rs", "tells the runner what to hide"),
     ("src/cli/identities.rs", "parses identities"),

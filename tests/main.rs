@@ -10,6 +10,7 @@
 )]
 
 mod harness;
+mod applications;
 mod architecture;
 mod authenticity;
 mod bad_input;

@@ -9,6 +9,7 @@ use super::credential::Credential;
 use super::generated::Generated;
 use super::postgres::{Alternating, Single, Site};
 use super::trouble::Trouble;
+use super::web::{FlowerPassword, SecretKey, UserPassword};
 
 /// What kinds are made from. They keep copies of what they need: the document is replaced while a rotation goes on, and
 /// whatever it says of the credential itself they take from the journal.
@@ -36,6 +37,15 @@ pub fn credential(name: &SecretName, world: &World<'_>) -> Result<Box<dyn Creden
         }
         RotationKind::PostgresSingle(_) => {
             Ok(Box::new(Single::new(Site::of(name, world.schema, world.document, &world.around)?)))
+        }
+        RotationKind::DjangoSecretKey(settings) => {
+            Ok(Box::new(SecretKey::new(name, entry, rotation, settings, world)?))
+        }
+        RotationKind::DjangoPassword(settings) => {
+            Ok(Box::new(UserPassword::new(name, entry, rotation, settings, world)?))
+        }
+        RotationKind::Flower(settings) => {
+            Ok(Box::new(FlowerPassword::new(name, entry, rotation, settings, world)?))
         }
     }
 }

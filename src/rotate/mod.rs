@@ -11,6 +11,7 @@ mod seams;
 mod schedule;
 mod generated;
 pub mod postgres;
+mod web;
 mod kinds;
 mod id;
 mod engine;

@@ -35,7 +35,8 @@ impl Live {
         for statement in roles.split(";\n").filter(|statement| !statement.trim().is_empty()) {
             cluster.sql("postgres", statement);
         }
-        let things = format!("SET ROLE {}; CREATE TABLE item (id serial PRIMARY KEY, name text)", owner(roles));
+        let things =
+            format!("SET ROLE {}; CREATE TABLE item (id serial PRIMARY KEY, name text)", owner(roles));
         cluster.sql("shop", &things);
         let (sshd, world, web) = (Sshd::start(), World::new(), sshd::free_port("127.0.0.1"));
         let live = Self { cluster, sshd, world, web };
@@ -58,7 +59,8 @@ impl Live {
     }
 
     fn write_schema(&self, kind: &str, means: Means) {
-        let (schema, _) = schema_text(&self.cluster, &self.sshd, self.cluster.port, self.sshd.port, kind, means);
+        let (schema, _) =
+            schema_text(&self.cluster, &self.sshd, self.cluster.port, self.sshd.port, kind, means);
         let schema = schema.replace("rotate = {", "rotate = { grace = \"1s\",");
         let app = self.app().display().to_string();
         let schema = format!(
@@ -122,7 +124,12 @@ impl Live {
     /// `manage.py` with these arguments, as the env file says now.
     fn manage(&self, arguments: &[&str]) {
         let python = tools().join("python/bin/python");
-        let done = Command::new(python).arg("shop_site.py").args(arguments).current_dir(self.app()).output().unwrap();
+        let done = Command::new(python)
+            .arg("shop_site.py")
+            .args(arguments)
+            .current_dir(self.app())
+            .output()
+            .unwrap();
         assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
     }
 }
@@ -237,7 +244,11 @@ impl Witness {
         let lines = self.command_lines.lock().unwrap();
         assert!(lines.iter().any(|line| line.contains("psql") || line.contains("gunicorn")));
         for line in lines.iter() {
-            assert!(!values.iter().any(|value| line.contains(value)), "a value in {}", line.replace('\0', " "));
+            assert!(
+                !values.iter().any(|value| line.contains(value)),
+                "a value in {}",
+                line.replace('\0', " ")
+            );
         }
     }
 }
@@ -266,7 +277,9 @@ fn asked(web: u16, path: &str) -> String {
     let ask = || -> std::io::Result<String> {
         let mut stream = TcpStream::connect(("127.0.0.1", web))?;
         stream.set_read_timeout(Some(Duration::from_secs(30)))?;
-        stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n").as_bytes())?;
+        stream.write_all(
+            format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n").as_bytes(),
+        )?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
         Ok(answer)
@@ -324,7 +337,8 @@ fn a_rotation_that_is_killed_anywhere_is_taken_up_and_nobody_notices() {
     witness.of(&live, || {
         for delay in [100, 400, 800, 1200, 1700, 2500, 4000] {
             let before = live.value("db.user");
-            let mut child = live.world.spawn(&["rotate", "--yes", "--local", "-q", "db.password"]).spawn().unwrap();
+            let mut child =
+                live.world.spawn(&["rotate", "--yes", "--local", "-q", "db.password"]).spawn().unwrap();
             std::thread::sleep(Duration::from_millis(delay));
             let _ = child.kill();
             child.wait().unwrap();
@@ -339,7 +353,8 @@ fn a_rotation_that_is_killed_anywhere_is_taken_up_and_nobody_notices() {
     let logins = witness.logins.lock().unwrap();
     assert_eq!(logins.1, [], "{} logins", logins.0);
     let sales = witness.sales.lock().unwrap();
-    let credential = |answer: &&String| ["password", "permitted", "role"].iter().any(|word| answer.contains(word));
+    let credential =
+        |answer: &&String| ["password", "permitted", "role"].iter().any(|word| answer.contains(word));
     assert_eq!(sales.1.iter().filter(credential).collect::<Vec<_>>(), Vec::<&String>::new());
 }
 
@@ -379,7 +394,11 @@ fn a_single_role_is_refused_for_a_while_that_ends() {
     });
     let logins = witness.logins.lock().unwrap();
     assert!(!logins.1.is_empty(), "an observer sees the old password refused before the file is replaced");
-    assert!(logins.1.iter().all(|(_, problem)| problem.contains("password authentication failed")), "{:?}", logins.1);
+    assert!(
+        logins.1.iter().all(|(_, problem)| problem.contains("password authentication failed")),
+        "{:?}",
+        logins.1
+    );
     let sales = witness.sales.lock().unwrap();
     assert!(sales.1.iter().all(|answer| answer.contains("password authentication failed")), "{:?}", sales.1);
     writeln!(
