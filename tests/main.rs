@@ -40,5 +40,6 @@ mod away;
 mod backup;
 mod s3;
 mod github;
+mod rotate_keys;
 mod parsers;
 mod postgres;
