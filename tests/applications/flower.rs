@@ -270,7 +270,7 @@ fn flower_takes_both_passwords_in_between_and_then_only_the_new_one() {
 #[ignore = "needs sshd, Redis, Celery and Flower; run tests/run"]
 fn flower_s_password_survives_kills_all_along() {
     let garden = Garden::start();
-    for kill in [1, 5, 8, 12, 30] {
+    for kill in [1, 8, 30] {
         let before = garden.password();
         let is_over = killed(&garden.world, "flower.password", kill, Duration::from_millis(400));
         resumed(&garden.world, "flower.password");
