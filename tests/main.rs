@@ -29,6 +29,7 @@ mod servers;
 mod sealed;
 mod install;
 mod push;
+mod rotate;
 mod edit;
 mod identities;
 mod interop;

@@ -135,7 +135,7 @@ fn an_undo_from_every_resting_place_brings_everything_back() {
                 let ending = run(&world, kind, 1, true);
                 match ending {
                     Some(Ending::Refused(trouble)) => {
-                        assert!(trouble.message.contains("no way back"), "{trouble:?}")
+                        assert!(trouble.message.contains("no way back"), "{trouble:?}");
                     }
                     Some(Ending::Undone(reason)) => {
                         assert_eq!(reason, "asked for");

@@ -47,12 +47,12 @@ impl Model {
     pub(super) fn new(world: &World, kind: Kind) -> Self {
         Self { world: world.clone(), kind }
     }
+}
 
-    fn created(&self, new: &str) -> Created {
-        let values = |value: &str| Values::from([(name(), Some(SecretValue::new(value.to_owned())))]);
-        let material = Material::from([("mark".to_owned(), SecretValue::new(format!("mark of {new}")))]);
-        Created { pending: values(new), deploys: vec![values(new), values("old")], material }
-    }
+fn created(new: &str) -> Created {
+    let values = |value: &str| Values::from([(name(), Some(SecretValue::new(value.to_owned())))]);
+    let material = Material::from([("mark".to_owned(), SecretValue::new(format!("mark of {new}")))]);
+    Created { pending: values(new), deploys: vec![values(new), values("old")], material }
 }
 
 fn step(name: &'static str, action: Action, then: State, is_final: bool) -> Step {
@@ -65,7 +65,7 @@ fn value(record: &RotationRecord, pending: bool) -> String {
 }
 
 /// A day.
-const GRACE: Duration = Duration::from_secs(86_400);
+const GRACE: Duration = Duration::from_hours(24);
 
 impl Credential for Model {
     fn steps(&self) -> Vec<Step> {
@@ -113,7 +113,7 @@ impl Credential for Model {
         if matches!(self.kind, Kind::Asked | Kind::Issued) {
             return Ok(Created { pending: Values::new(), deploys: Vec::new(), material: Material::new() });
         }
-        Ok(self.created(&self.world.make()))
+        Ok(created(&self.world.make()))
     }
 
     fn secrets(&self) -> Vec<SecretName> {
@@ -129,11 +129,11 @@ impl Credential for Model {
         }
         let is_back = step.name == "revoke";
         match step.name {
-            "grant" => self.world.effect(step, move |service| drop(service.accepted.insert(new)))?,
+            "grant" => self.world.effect(step, move |service| service.accepted.extend([new]))?,
             "alter" => self.world.effect(step, move |service| service.accepted = [new].into())?,
             "alter-back" => self.world.effect(step, move |service| service.accepted = [old].into())?,
-            "retire" => self.world.effect(step, move |service| drop(service.accepted.remove(&old)))?,
-            "revoke" => self.world.effect(step, move |service| drop(service.accepted.remove(&new)))?,
+            "retire" => self.world.effect(step, move |service| service.accepted.retain(|one| *one != old))?,
+            "revoke" => self.world.effect(step, move |service| service.accepted.retain(|one| *one != new))?,
             other => panic!("no effect {other}"),
         }
         if is_back {
@@ -195,9 +195,9 @@ impl Credential for Model {
                 let kept = made.clone();
                 // It is made where the request arrives, whoever hears of it.
                 self.world.effect(step, move |service| *kept.borrow_mut() = service.make_here())?;
-                Ok(self.created(&made.take()))
+                Ok(created(&made.take()))
             }
-            (_, Some(answer)) if self.world.accepts(answer.expose())? => Ok(self.created(answer.expose())),
+            (_, Some(answer)) if self.world.accepts(answer.expose())? => Ok(created(answer.expose())),
             (_, Some(_)) => Err(Trouble::rejected("the source refuses it")),
             (_, None) => Ok(Created {
                 pending: record.pending.clone(),

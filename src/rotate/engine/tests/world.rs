@@ -85,6 +85,8 @@ impl Service {
     }
 }
 
+type LateChange = Box<dyn FnOnce(&mut Service)>;
+
 type Interposed = Box<dyn FnOnce() -> usize>;
 
 struct Inner {
@@ -98,7 +100,7 @@ struct Inner {
     effects_then: Option<usize>,
     effects: usize,
     service: Service,
-    late: Option<(usize, Box<dyn FnOnce(&mut Service)>)>,
+    late: Option<(usize, LateChange)>,
     consumers: String,
     home: Copy,
     /// Each machine's copy, and the record that it last had in common with the home.
@@ -416,7 +418,7 @@ impl Parts<'_> {
 
     pub(super) fn outside(&mut self) -> Outside<'_> {
         let [journal, deployer, person, seen, watch, random] = &mut self.seats;
-        let patience = Patience { altogether: Duration::from_secs(60), ..Patience::UNATTENDED };
+        let patience = Patience { altogether: Duration::from_mins(1), ..Patience::UNATTENDED };
         Outside { journal, deployer, person, seen, watch, random, by: self.by.clone(), patience }
     }
 }
