@@ -89,6 +89,6 @@ fn restore(name: &SecretName, deploy: usize) -> [Step; 2] {
 fn spelled(time: Duration) -> String {
     let seconds = time.as_secs();
     let units = [(86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")];
-    let whole = units.iter().find(|(unit, _)| seconds % unit == 0);
+    let whole = units.iter().find(|(unit, _)| seconds.is_multiple_of(*unit));
     whole.map(|(unit, letter)| format!("{}{letter}", seconds / unit)).unwrap_or_default()
 }
