@@ -119,7 +119,7 @@ fn compare_and_git_s_diff_tell_of_a_rotation_without_its_values() {
     assert_eq!(done.stdout, "database.password changed\nrotation of database.password done\n");
     let shown = world.run(&["git", "textconv", "secrets.enc"]).success().stdout;
     assert!(
-        shown.contains("rotation of database.password: done, 1 steps done, by tester@[host]\n"),
+        shown.contains("rotation of database.password: done, 1 step done, by tester@[host]\n"),
         "{shown}"
     );
     assert!(!shown.contains(&password(&world)), "{shown}");
