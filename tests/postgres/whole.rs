@@ -235,7 +235,7 @@ impl Witness {
         (logins.0, sales.0)
     }
 
-    /// That no value stood in a process list.
+    /// That no new value stood in a process list; the first one stands there when these tests make its role.
     #[track_caller]
     fn saw_no_value(&self, values: &[String]) {
         let lines = self.command_lines.lock().unwrap();
