@@ -242,7 +242,7 @@ impl Witness {
         assert!(lines.iter().any(|line| line.contains("psql") || line.contains("gunicorn")));
         for line in lines.iter() {
             assert!(
-                !values.iter().any(|value| line.contains(value)),
+                !values.iter().skip(1).any(|value| line.contains(value)),
                 "a value in {}",
                 line.replace('\0', " ")
             );
