@@ -145,7 +145,8 @@ async fn push_to_servers(
     let signals = Signals::hold().map_err(|error| unheld(&error))?;
     let outcomes = {
         let progress = Progress::new(&mut context.ui);
-        servers::push(&found, hosts, !args.no_apply, &client, &|| signals.arrived(), &progress).await
+        servers::push(&found, hosts, document, !args.no_apply, &client, &|| signals.arrived(), &progress)
+            .await
     };
     let mut failure = servers::say_outcomes(&outcomes, "pushed", context);
     if failure.messages.is_empty() && outcomes.iter().any(|one| !matches!(one.standing, Standing::New)) {
