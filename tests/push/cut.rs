@@ -87,7 +87,7 @@ impl Cut {
             "netns",
             &far.0.id().to_string(),
         ]);
-        for (network, address) in [(&near, "192.0.2.1/30"), (&far, "192.0.2.2/30")] {
+        for (network, address) in [(&near, "192.0.2.1/29"), (&far, "192.0.2.2/29")] {
             network.ip(&["address", "add", address, "dev", "line"]);
             network.ip(&["link", "set", "dev", "line", "up"]);
         }
@@ -191,6 +191,9 @@ fn a_line_that_is_cut_at_any_step_leaves_nothing_that_is_not_told_and_healed() {
     let said = cut.lost(&cut.push(&[]));
     assert!(said.contains("server web1: put back") && said.contains("server web2: put back"), "{said}");
     assert_eq!(cut.fleet.running()[..2], [OLD, OLD]);
+    // This machine comes back in another place, so the host never hears of the end of the old connection.
+    cut.near.ip(&["address", "del", "192.0.2.1/29", "dev", "line"]);
+    cut.near.ip(&["address", "add", "192.0.2.3/29", "dev", "line"]);
     cut.heal();
     cut.all_have(OLD);
 
