@@ -104,12 +104,16 @@ impl Cut {
 
     /// A push, or what heals one, from the near network.
     fn start(&self, more: &[&str]) -> Child {
+        self.start_by("tester", more)
+    }
+
+    fn start_by(&self, user: &str, more: &[&str]) -> Child {
         let mut command = self.near.command(PROGRAM);
         command.arg("push").args(SERVERS).arg("--yes").args(more).current_dir(self.fleet.world.folder());
         command
             .env_clear()
             .env("HOME", self.fleet.world.home())
-            .env("USER", "tester")
+            .env("USER", user)
             .env("PATH", "/usr/bin:/bin");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
@@ -129,10 +133,14 @@ impl Cut {
         said
     }
 
-    /// Mends the line and ends what was interrupted.
-    fn heal(&self) {
+    fn mend(&self) {
         self.far.ip(&["link", "set", "dev", "line", "up"]);
         let _ = std::fs::remove_file(self.fleet.app(2).join("cut"));
+    }
+
+    /// Mends the line and ends what was interrupted.
+    fn heal(&self) {
+        self.mend();
         let mut tries = 0;
         loop {
             let done = self.push(&["--recover"]);
@@ -194,7 +202,13 @@ fn a_line_that_is_cut_at_any_step_leaves_nothing_that_is_not_told_and_healed() {
     // This machine comes back in another place, so the host never hears of the end of the old connection.
     cut.near.ip(&["address", "del", "192.0.2.1/29", "dev", "line"]);
     cut.near.ip(&["address", "add", "192.0.2.3/29", "dev", "line"]);
-    cut.heal();
+    cut.mend();
+    let done = cut.start_by("another", &["--recover"]).wait_with_output().unwrap();
+    let said = cut.fleet.plain(&String::from_utf8_lossy(&done.stderr));
+    assert!(done.status.code() == Some(1) && said.contains("the folder is locked by tester@"), "{said}");
+    assert!(said.contains("`luca-secrets push --recover --take-over`\n"), "{said}");
+    let done = cut.start_by("another", &["--recover", "--take-over"]).wait_with_output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     cut.all_have(OLD);
 
     // When it has committed, as the others have, and cannot say so any more.
