@@ -42,8 +42,12 @@ impl Network {
     }
 
     fn ip(&self, words: &[&str]) {
-        let done = self.command("ip").args(words).output().unwrap();
-        assert!(done.status.success(), "ip {words:?}: {}", String::from_utf8_lossy(&done.stderr));
+        self.run("ip", words);
+    }
+
+    fn run(&self, program: &str, words: &[&str]) {
+        let done = self.command(program).args(words).output().unwrap();
+        assert!(done.status.success(), "{program} {words:?}: {}", String::from_utf8_lossy(&done.stderr));
     }
 
     /// How many bytes have come in over the line.
@@ -178,11 +182,16 @@ fn a_line_that_is_cut_at_any_step_leaves_nothing_that_is_not_told_and_healed() {
     cut.fleet
         .world
         .write("schemas/schema.toml", schema.replace("[github.deploy]", &format!("{many}[github.deploy]")));
+    // At a megabyte a second, so that there is time to cut.
+    let slow =
+        ["qdisc", "add", "dev", "line", "root", "tbf", "rate", "8mbit", "burst", "32kb", "latency", "1s"];
+    cut.near.run("tc", &slow);
     let before = cut.far.received();
     let push = cut.start(&[]);
-    while cut.far.received() < before + 500_000 {}
+    while cut.far.received() < before + 300_000 {}
     cut.far.ip(&["link", "set", "dev", "line", "down"]);
     assert!(cut.far.received() < before + 2_000_000, "it was cut too late");
+    cut.near.run("tc", &["qdisc", "del", "dev", "line", "root"]);
     let said = cut.lost(&push.wait_with_output().unwrap());
     assert!(said.contains("error: server web3: cannot stage: 192.0.2.2:[port]: "), "{said}");
     assert_eq!(
