@@ -19,6 +19,7 @@ mod visited;
 mod servers;
 mod server_view;
 mod recovery;
+mod rotation;
 mod editing;
 mod commands;
 mod run;
