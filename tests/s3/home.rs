@@ -78,10 +78,22 @@ pub fn version(number: u64) -> String {
 }
 
 impl Person {
+    /// The person that another process has made.
+    pub fn at(root: &std::path::Path, keys: (String, String)) -> Self {
+        Self { world: World::at(root), keys }
+    }
+
     #[must_use = "say what is expected of it"]
     pub fn run(&self, arguments: &[&str]) -> Run<'_> {
         let run = self.world.run(arguments).env("AWS_ACCESS_KEY_ID", &self.keys.0);
         run.env("AWS_SECRET_ACCESS_KEY", &self.keys.1)
+    }
+
+    /// The same in a process of its own.
+    pub fn spawn(&self, arguments: &[&str]) -> std::process::Command {
+        let mut command = self.world.spawn(arguments);
+        command.env("AWS_ACCESS_KEY_ID", &self.keys.0).env("AWS_SECRET_ACCESS_KEY", &self.keys.1);
+        command
     }
 
     /// Writes a value, which must work; what was said.
