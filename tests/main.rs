@@ -10,6 +10,7 @@
 )]
 
 mod harness;
+mod applications;
 mod architecture;
 mod authenticity;
 mod bad_input;
@@ -36,6 +37,7 @@ mod readme;
 mod ssh;
 mod recipients;
 mod away;
+mod backup;
 mod s3;
 mod github;
 mod parsers;

@@ -43,8 +43,9 @@ pub(super) fn commit(edit: Edit<'_>, context: &mut Context) -> Result<Committed,
         }
         None => edit.commit(&context.disk, &context.author(), context.settings.patience)?,
     };
-    if let Some(document) = &committed.document {
+    if let (Some(document), Some(sealed)) = (&committed.document, &committed.sealed) {
         context.remember(document, Pinning::Seen);
+        context.back_up(document, sealed);
     }
     Ok(committed)
 }

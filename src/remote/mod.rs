@@ -6,9 +6,11 @@ mod shelf;
 mod error;
 mod anchor;
 mod git;
+mod backup;
 mod s3;
 
 pub use anchor::{Anchor, AnchorFile};
+pub use backup::{BackupName, FolderShelf, outdated};
 pub use error::{RemoteError, RemoteProblem};
 pub use git::{GitHome, GitPlace};
 pub use home::{Entry, Fetched, Home, Next, Replaced, Version};

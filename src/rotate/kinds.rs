@@ -8,6 +8,7 @@ use crate::store::Document;
 use super::credential::Credential;
 use super::generated::Generated;
 use super::trouble::Trouble;
+use super::web::{FlowerPassword, SecretKey, UserPassword};
 
 /// What kinds are made from. They keep copies of what they need: the document is replaced while a rotation goes on, and
 /// whatever it says of the credential itself they take from the journal.
@@ -29,6 +30,15 @@ pub fn credential(name: &SecretName, world: &World<'_>) -> Result<Box<dyn Creden
     };
     match &rotation.with {
         RotationKind::Generated => Ok(Box::new(Generated::new(name.clone(), entry.clone()))),
+        RotationKind::DjangoSecretKey(settings) => {
+            Ok(Box::new(SecretKey::new(name, entry, rotation, settings, world)?))
+        }
+        RotationKind::DjangoPassword(settings) => {
+            Ok(Box::new(UserPassword::new(name, entry, rotation, settings, world)?))
+        }
+        RotationKind::Flower(settings) => {
+            Ok(Box::new(FlowerPassword::new(name, entry, rotation, settings, world)?))
+        }
         // Each kind has its line here as soon as it is built.
         other => Err(Trouble::rejected(format_args!(
             "{name}: this program does not know how to rotate {}",

@@ -10,6 +10,7 @@ mod credential;
 mod seams;
 mod schedule;
 mod generated;
+mod web;
 mod kinds;
 mod id;
 mod engine;

@@ -36,7 +36,8 @@ pub use notify::{Notify, NotifyVia};
 pub use parse::{LoadError, SchemaError, load, parse, read_files};
 pub use remote::{BackupTarget, Bucket, HomeKind, Keep, Remote, ShelfKind};
 pub use rotation::{
-    Postgres, PostgresAdmin, PostgresLogin, PostgresWay, Reference, Referent, Rotation, RotationKind,
+    DjangoPassword, DjangoSecretKey, Flower, Manage, Postgres, PostgresAdmin, PostgresLogin, PostgresWay,
+    Reference, Referent, Rotation, RotationKind, Site,
 };
 pub use server::{Apply, GenerationProof, Health, HostKeys, Install, Probe, Server, ServerKey, Vantage};
 pub use template::{RenderProblem, Template, TemplateError};

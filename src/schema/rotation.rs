@@ -6,9 +6,15 @@ use std::time::Duration;
 use crate::name::{SecretName, TargetName};
 
 use super::model::{Place, Type};
+use super::server::Vantage;
+use super::template::Template;
 
+mod django;
+mod flower;
 mod postgres;
 
+pub use django::{DjangoPassword, DjangoSecretKey, Manage};
+pub use flower::Flower;
 pub use postgres::{Postgres, PostgresAdmin, PostgresLogin, PostgresWay};
 
 use super::window::Window;
@@ -61,6 +67,21 @@ pub enum RotationKind {
     /// `postgres-single`: the one login role gets another password; new logins with the old one fail until the consumers
     /// have the new one.
     PostgresSingle(Postgres),
+    /// `django-secret-key`: a key that signs, and is accepted beside the one before.
+    DjangoSecretKey(DjangoSecretKey),
+    /// `django-password`: the password of a user of a Django application.
+    DjangoPassword(DjangoPassword),
+    /// `flower`: the password of Flower's user.
+    Flower(Flower),
+}
+
+/// A page that shows whether a credential is accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Site {
+    /// Its URL, http or https.
+    pub url: Template,
+    /// From where it is asked for.
+    pub from: Vantage,
 }
 
 impl RotationKind {
@@ -68,7 +89,7 @@ impl RotationKind {
     pub const fn postgres(&self) -> Option<&Postgres> {
         match self {
             Self::PostgresAlternating(settings) | Self::PostgresSingle(settings) => Some(settings),
-            Self::Generated => None,
+            _ => None,
         }
     }
 
@@ -78,6 +99,9 @@ impl RotationKind {
             Self::Generated => "generated",
             Self::PostgresAlternating(_) => "postgres-alternating",
             Self::PostgresSingle(_) => "postgres-single",
+            Self::DjangoSecretKey(_) => "django-secret-key",
+            Self::DjangoPassword(_) => "django-password",
+            Self::Flower(_) => "flower",
         }
     }
 }

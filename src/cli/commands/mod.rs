@@ -1,5 +1,6 @@
 //! One file per command: its arguments, then what it does.
 
+pub(super) mod backup;
 mod bundles;
 pub(super) mod check;
 pub(super) mod compare;

@@ -10,18 +10,38 @@ use super::context::Context;
 use super::tree::{Key, Table, Value};
 use super::window;
 
+mod check;
+mod django;
+mod flower;
 mod postgres;
+mod reader;
+mod site;
+
+use check::Subject;
+use reader::{Kind, Reader};
 
 /// The keys that every kind has.
 const USUAL_KEYS: [&str; 6] = ["every", "grace", "jitter", "on", "window", "with"];
 
-const KINDS: [&str; 3] = ["generated", "postgres-alternating", "postgres-single"];
+const KINDS: [&str; 6] = [
+    "django-password",
+    "django-secret-key",
+    "flower",
+    "generated",
+    "postgres-alternating",
+    "postgres-single",
+];
 
 /// Reads `rotate`. Each kind reads its own keys from the same table.
-pub(super) fn rotate(context: Context<'_>, key: &Key<'_>, value: &Value<'_>) -> Option<Rotation> {
+pub(super) fn rotate(
+    context: Context<'_>,
+    name: &SecretName,
+    key: &Key<'_>,
+    value: &Value<'_>,
+) -> Option<Rotation> {
     let table = context.table(key, value)?;
     let mut rotation = Rotation::default();
-    let own_keys = kind(context, table, &mut rotation);
+    let own_keys = kind(context, (name, key), table, &mut rotation);
     for (key, value) in table.iter() {
         match key.get_ref().as_ref() {
             "every" => rotation.every = context.duration(key, value),
@@ -54,8 +74,20 @@ fn check_jitter(context: Context<'_>, key: &Key<'_>, value: &Value<'_>, rotation
 }
 
 /// Reads the kind with its settings, and gives the keys that are its own.
-fn kind(context: Context<'_>, table: &Table<'_>, rotation: &mut Rotation) -> &'static [&'static str] {
+fn kind(
+    context: Context<'_>,
+    (name, at): (&SecretName, &Key<'_>),
+    table: &Table<'_>,
+    rotation: &mut Rotation,
+) -> &'static [&'static str] {
     let Some((key, value)) = table.get_key_value("with") else { return &[] };
+    let mut read = |read: fn(&Reader<'_, '_>) -> Kind| {
+        let reader = Reader::new(context, name, at, table);
+        let (with, keys) = read(&reader);
+        rotation.with = with;
+        rotation.references.extend(reader.references());
+        keys
+    };
     match context.text(key, value) {
         Some("generated") | None => &[],
         Some("postgres-alternating") => {
@@ -68,6 +100,9 @@ fn kind(context: Context<'_>, table: &Table<'_>, rotation: &mut Rotation) -> &'s
             rotation.with = RotationKind::PostgresSingle(settings);
             keys
         }
+        Some("django-secret-key") => read(django::secret_key),
+        Some("django-password") => read(django::password),
+        Some("flower") => read(flower::flower),
         Some(word) => {
             context.unknown_word("a kind of rotation", word, value, &KINDS);
             &[]
@@ -112,7 +147,13 @@ pub(super) fn check_all(context: Context<'_>, schema: &Schema) {
             check_reference(context, schema, reference);
         }
         match &rotation.with {
-            RotationKind::Generated => {}
+            RotationKind::DjangoSecretKey(settings) => {
+                django::check(&Subject { context, schema, name, entry, rotation }, settings);
+            }
+            RotationKind::Flower(settings) => {
+                flower::check(&Subject { context, schema, name, entry, rotation }, settings);
+            }
+            RotationKind::Generated | RotationKind::DjangoPassword(_) => {}
             RotationKind::PostgresAlternating(settings) | RotationKind::PostgresSingle(settings) => {
                 postgres::check(context, &schema.secrets, name, entry, settings);
             }
