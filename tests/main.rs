@@ -40,4 +40,5 @@ mod away;
 mod backup;
 mod s3;
 mod github;
+mod rotate_keys;
 mod parsers;

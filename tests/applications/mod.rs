@@ -2,6 +2,7 @@
 //! Celery and Redis.
 
 mod by_hand;
+mod command;
 mod django;
 mod flower;
 mod http;

@@ -58,6 +58,7 @@ if user is None:
 elif asked["task"] == "look":
     answer(
         found=True,
+        name=user.get_username(),
         active=user.is_active,
         usable=user.has_usable_password(),
         current=fits("current", user),
@@ -66,9 +67,10 @@ elif asked["task"] == "look":
         objections=objections(user) if "to" in asked else [],
     )
 elif asked["task"] == "set":
-    refused = objections(user) if asked.get("validate") else []
+    # What is set already is not looked at once more: a validator may refuse to have it twice.
+    refused = objections(user) if asked.get("validate") and not fits("to", user) else []
     answer(found=True, objections=refused, done="refused" if refused else replace(user))
 elif asked["task"] == "enter":
     right = enter("right", user)
     # One failed login at most, and none where the right password fails: an application may count them.
-    answer(found=True, name=user.get_username(), right=right, wrong=enter("wrong", user) if right else None)
+    answer(found=True, right=right, wrong=enter("wrong", user) if right else None)

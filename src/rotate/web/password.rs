@@ -104,7 +104,9 @@ impl UserPassword {
     /// Which of the two the application's own record of the user fits.
     fn look(&self, record: &RotationRecord) -> Result<Value, Trouble> {
         let [current, pending] = self.both(record)?;
-        let question = vec![(USER, self.material(record, USER)?), ("current", current), ("pending", pending)];
+        // Of a value that is taken over, the journal has nothing but the value.
+        let user = record.material(USER).map_or_else(|| self.user(), Ok)?;
+        let question = vec![(USER, user), ("current", current), ("pending", pending)];
         self.found(self.manager.look(PROGRAM, "look", &question)?)
     }
 
@@ -117,14 +119,8 @@ impl UserPassword {
         Err(Trouble::rejected(message).hint("`user` in its `rotate` is the name or the e-mail address"))
     }
 
-    /// Lets the user in by the application's own backends, in a process of its own: what was seen, and the name that one
-    /// logs in with.
-    fn enter(
-        &self,
-        user: &SecretValue,
-        right: &SecretValue,
-        wrong: &SecretValue,
-    ) -> Result<(String, SecretValue), Trouble> {
+    /// Lets the user in by the application's own backends, in a process of its own.
+    fn enter(&self, user: &SecretValue, right: &SecretValue, wrong: &SecretValue) -> Result<String, Trouble> {
         let question = vec![(USER, user), ("right", right), (WRONG, wrong)];
         let answer = self.found(self.manager.look(PROGRAM, "enter", &question)?)?;
         let server = self.manager.host().name();
@@ -134,8 +130,7 @@ impl UserPassword {
         if answer["wrong"] != false {
             return Err(Trouble::rejected(format_args!("authenticate on {server} accepts a wrong password")));
         }
-        let name = answer["name"].as_str().unwrap_or_default().to_owned();
-        Ok((format!("authenticate on {server} accepts it and refuses a wrong one"), SecretValue::new(name)))
+        Ok(format!("authenticate on {server} accepts it and refuses a wrong one"))
     }
 
     /// Lets the user in by the form of the login. The wrong password is tried only where the right one is accepted: an
@@ -318,12 +313,14 @@ impl Credential for UserPassword {
             _ => return Err(self.no_such(step)),
         };
         let (user, wrong) = (self.material(record, USER)?, self.material(record, WRONG)?);
-        let (mut seen, name) = self.enter(user, right, wrong)?;
+        let mut seen = Vec::new();
         if let Some(page) = &self.login {
-            seen.push_str("; ");
-            seen.push_str(&Self::enter_by_form(page, &name, right, wrong)?);
+            // The form wants the name, where the schema may have the address.
+            let name = self.look(record)?["name"].as_str().unwrap_or_default().to_owned();
+            seen.push(Self::enter_by_form(page, &SecretValue::new(name), right, wrong)?);
         }
-        Ok(seen)
+        seen.push(self.enter(user, right, wrong)?);
+        Ok(seen.join("; "))
     }
 
     fn standing(&mut self, record: &RotationRecord) -> Result<Asked, Trouble> {

@@ -2,6 +2,7 @@ import hmac
 from django.conf import settings
 from django.core import signing
 
+FALLBACKS = getattr(settings, "SECRET_KEY_FALLBACKS", [])  # since Django 4.1
 KEYS = {name: asked[name] for name in ("current", "pending") if name in asked}
 SALT = "luca-secrets.rotation"
 
@@ -50,7 +51,7 @@ def elsewhere():
 
 answer(
     key=name_of(settings.SECRET_KEY),
-    fallbacks=[name_of(key) for key in settings.SECRET_KEY_FALLBACKS],
+    fallbacks=[name_of(key) for key in FALLBACKS],
     knows_fallbacks=settings.is_overridden("SECRET_KEY_FALLBACKS"),
     loads={name: loads(signing.dumps("", key=key, salt=SALT)) for name, key in KEYS.items()},
     loads_wrong=loads(signing.dumps("", key=str(asked.get("wrong", "wrong")), salt=SALT)),

@@ -270,7 +270,8 @@ impl Credential for SecretKey {
 
     fn standing(&mut self, record: &RotationRecord) -> Result<Asked, Trouble> {
         let Some(manager) = &self.manager else {
-            return Ok(Asked { current: Answer::Unknown, pending: Answer::Unknown });
+            // As of any value that only its programs have: whatever they were given counts.
+            return Ok(Asked { current: Answer::None, pending: Answer::None });
         };
         let found = self.ask_of(manager, record)?;
         let answer = |name: &str| match found["loads"][name].as_bool() {
@@ -297,7 +298,7 @@ impl Credential for SecretKey {
         let lines = vec![
             format!("a new {} signs everybody out, and ends links to reset passwords", self.name),
             "the schema says that the application knows no fallbacks (`fallbacks = false`)".to_owned(),
-            "confirm to go on".to_owned(),
+            "answer yes to go on".to_owned(),
         ];
         Ok(Question { lines, url: None, fields: Vec::new() })
     }

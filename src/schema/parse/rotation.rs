@@ -11,8 +11,10 @@ use super::tree::{Key, Table, Value};
 use super::window;
 
 mod check;
+mod command;
 mod django;
 mod flower;
+mod keys;
 mod postgres;
 mod reader;
 mod site;
@@ -23,13 +25,18 @@ use reader::{Kind, Reader};
 /// The keys that every kind has.
 const USUAL_KEYS: [&str; 6] = ["every", "grace", "jitter", "on", "window", "with"];
 
-const KINDS: [&str; 6] = [
+const KINDS: [&str; 11] = [
+    "clerk",
+    "command",
     "django-password",
     "django-secret-key",
     "flower",
     "generated",
     "postgres-alternating",
     "postgres-single",
+    "s3-keys",
+    "ssh-key",
+    "webhook",
 ];
 
 /// Reads `rotate`. Each kind reads its own keys from the same table.
@@ -100,6 +107,11 @@ fn kind(
             rotation.with = RotationKind::PostgresSingle(settings);
             keys
         }
+        Some("command") => read(command::command),
+        Some("ssh-key") => read(keys::ssh_key),
+        Some("s3-keys") => read(keys::s3_keys),
+        Some("clerk") => read(keys::clerk),
+        Some("webhook") => read(keys::webhook),
         Some("django-secret-key") => read(django::secret_key),
         Some("django-password") => read(django::password),
         Some("flower") => read(flower::flower),
@@ -146,17 +158,20 @@ pub(super) fn check_all(context: Context<'_>, schema: &Schema) {
         for reference in &rotation.references {
             check_reference(context, schema, reference);
         }
+        let subject = Subject { context, schema, name, entry, rotation };
         match &rotation.with {
-            RotationKind::DjangoSecretKey(settings) => {
-                django::check(&Subject { context, schema, name, entry, rotation }, settings);
-            }
-            RotationKind::Flower(settings) => {
-                flower::check(&Subject { context, schema, name, entry, rotation }, settings);
-            }
-            RotationKind::Generated | RotationKind::DjangoPassword(_) => {}
+            RotationKind::Command(settings) => command::check(&subject, settings),
+            RotationKind::SshKey(settings) => keys::check_ssh_key(&subject, settings),
+            RotationKind::S3Keys(settings) => keys::check_s3_keys(&subject, settings),
+            RotationKind::DjangoSecretKey(settings) => django::check(&subject, settings),
+            RotationKind::Flower(settings) => flower::check(&subject, settings),
             RotationKind::PostgresAlternating(settings) | RotationKind::PostgresSingle(settings) => {
                 postgres::check(context, &schema.secrets, name, entry, settings);
             }
+            RotationKind::Generated
+            | RotationKind::DjangoPassword(_)
+            | RotationKind::Clerk(_)
+            | RotationKind::Webhook(_) => {}
         }
     }
 }

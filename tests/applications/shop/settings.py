@@ -16,6 +16,8 @@ if not (HOME / "has-no-fallbacks").exists():
 if (HOME / "signs-elsewhere").exists():
     SIMPLE_JWT = {"ALGORITHM": "HS256", "SIGNING_KEY": SECRET_KEY}
 GENERATION = env("APP_GENERATION")
+if (HOME / "short-lives").exists():
+    SESSION_COOKIE_AGE = PASSWORD_RESET_TIMEOUT = 1
 ALLOWED_HOSTS = ["127.0.0.1"]
 ROOT_URLCONF = "shop"
 WSGI_APPLICATION = "shop.application"

@@ -45,7 +45,7 @@ impl Expected {
                 return Some(format!("{does} what the {} key signs", word(name)));
             }
         }
-        if found["loads_earlier"] != self.current {
+        if found["loads_earlier"].as_bool().is_some_and(|loads| loads != self.current) {
             let does = if self.current { "refuses" } else { "accepts" };
             return Some(format!("{does} what was signed before the rotation"));
         }

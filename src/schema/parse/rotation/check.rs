@@ -27,7 +27,7 @@ impl Subject<'_> {
         self.context.error_at(place.clone(), message, hint);
     }
 
-    fn references_to(&self, name: &SecretName) -> impl Iterator<Item = &Reference> {
+    pub(super) fn references_to(&self, name: &SecretName) -> impl Iterator<Item = &Reference> {
         let is_it = move |to: &Referent| matches!(to, Referent::Secret(named, _) if named == name);
         self.rotation.references.iter().filter(move |reference| is_it(&reference.to))
     }

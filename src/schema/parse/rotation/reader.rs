@@ -21,7 +21,7 @@ pub(super) struct Reader<'c, 't> {
     /// The key `rotate`.
     pub(super) at: &'t Key<'t>,
     table: &'t Table<'t>,
-    references: RefCell<Vec<Reference>>,
+    pub(super) references: RefCell<Vec<Reference>>,
 }
 
 impl<'c, 't> Reader<'c, 't> {
