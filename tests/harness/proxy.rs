@@ -1,5 +1,6 @@
 //! Something between a client and a service that goes wrong on command: it refuses, loses requests or replies, or waits.
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -45,6 +46,8 @@ struct Inner {
     service: String,
     plan: Mutex<Plan>,
     asked: AtomicUsize,
+    /// How often the service has created each object, where that was asked for on the condition that it did not exist.
+    created: Mutex<BTreeMap<String, usize>>,
 }
 
 type Plan = Arc<dyn Fn(&Asked) -> Fault + Send + Sync>;
@@ -55,7 +58,12 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let service = endpoint.strip_prefix("http://").unwrap().to_owned();
-        let inner = Arc::new(Inner { service, plan: Mutex::new(Arc::new(plan)), asked: AtomicUsize::new(0) });
+        let inner = Arc::new(Inner {
+            service,
+            plan: Mutex::new(Arc::new(plan)),
+            asked: AtomicUsize::new(0),
+            created: Mutex::default(),
+        });
         let shared = inner.clone();
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
@@ -74,6 +82,12 @@ impl Proxy {
         self.inner.asked.store(0, Ordering::SeqCst);
     }
 
+    /// What the service has created more than once, against the condition: then it is the service that loses updates.
+    pub fn created_twice(&self) -> Vec<String> {
+        let created = self.inner.created.lock().unwrap();
+        created.iter().filter(|(_, count)| **count > 1).map(|(path, _)| path.clone()).collect()
+    }
+
     /// How many requests there were.
     pub fn asked(&self) -> usize {
         self.inner.asked.load(Ordering::SeqCst)
@@ -85,7 +99,7 @@ fn pass(mut client: TcpStream, inner: &Inner) -> std::io::Result<()> {
     let Some((head, body)) = read_request(&mut client)? else { return Ok(()) };
     let mut words = head.lines().next().unwrap_or_default().split(' ').map(ToOwned::to_owned);
     let number = inner.asked.fetch_add(1, Ordering::SeqCst) + 1;
-    let method = words.next().unwrap_or_default();
+    let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     let plan = inner.plan.lock().unwrap().clone();
     let fault = plan(&Asked { number, method });
     let goes_through = !matches!(fault, Fault::Refused(..) | Fault::RequestLost | Fault::Stalled);
@@ -97,6 +111,9 @@ fn pass(mut client: TcpStream, inner: &Inner) -> std::io::Result<()> {
         upstream.write_all(format!("{}\r\nConnection: close\r\n\r\n", head.join("\r\n")).as_bytes())?;
         upstream.write_all(&body)?;
         upstream.read_to_end(&mut answer)?;
+    }
+    if head.to_ascii_lowercase().contains("if-none-match: *") && answer.get(9..12) == Some(b"200") {
+        *inner.created.lock().unwrap().entry(path).or_default() += 1;
     }
     match fault {
         Fault::None => client.write_all(&answer)?,

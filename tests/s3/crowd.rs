@@ -133,6 +133,7 @@ fn no_update_is_lost(service: &'static Service, writers: usize, changes: usize) 
             }
         }
     }
+    assert_eq!(proxy.created_twice(), Vec::<String>::new(), "the service let two create one object");
     assert!(missing.is_empty(), "lost: {missing:?}");
     // The versions follow each other without a gap.
     let log = ada.run(&["remote", "log", "--limit", "1000000", "--json"]).done();

@@ -12,7 +12,7 @@ use super::notes::{Mark, Notes, notes};
 use super::patience::Patience;
 use super::promises::Promises;
 use super::trouble::Trouble;
-use super::wire::{Head, Only, Put, Upload};
+use super::wire::{Got, Head, Only, Put, Upload};
 use crate::remote::error::RemoteError;
 use crate::remote::home::{Next, Replaced, Version};
 
@@ -22,6 +22,8 @@ enum Followed {
     Ours { tag: Option<String> },
     /// It has a later one already.
     Later,
+    /// It has another one of the same number: the service let two create it, and the store's own key decides.
+    Rival,
 }
 
 impl Keeper {
@@ -61,6 +63,11 @@ impl Keeper {
         let tag = match followed {
             Followed::Ours { tag } => tag,
             Followed::Later if self.is_built_upon(&mark, patience).await.map_err(in_doubt)? => None,
+            Followed::Rival => {
+                self.yield_to_rival(&mark, patience).await.map_err(in_doubt)?;
+                self.was_lost = true;
+                return Ok(Replaced::Lost);
+            }
             Followed::Later => {
                 // The number was free again because old versions were cleared away: nobody knows of ours.
                 let _ = self.wire.remove(&key, patience).await;
@@ -150,9 +157,27 @@ impl Keeper {
             Some(notes) if notes.number == mark.number && notes.digest == mark.digest => {
                 Looked::Followed(Followed::Ours { tag: etag })
             }
+            Some(notes) if notes.number == mark.number => Looked::Followed(Followed::Rival),
             Some(notes) if notes.number > mark.number => Looked::Followed(Followed::Later),
             _ => Looked::Behind(etag.map_or(Seen::Nothing, Seen::Tag)),
         })
+    }
+
+    /// Puts the version of whoever was told the same, and has the store's own key, in the place of ours.
+    async fn yield_to_rival(&self, mark: &Mark, patience: &Patience) -> Result<(), RemoteError> {
+        let Got::Object(object) = self.wire.get(&self.key.0, None, patience).await? else { return Ok(()) };
+        // It may have moved on meanwhile.
+        if Notes::read(&object.head.notes).is_none_or(|notes| notes.number != mark.number) {
+            return Ok(());
+        }
+        let key = &self.key.of(mark.number);
+        let about: Vec<(&str, String)> =
+            object.head.notes.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+        let upload = Upload { key, bytes: &object.bytes, notes: &about, only: Only::Always };
+        match self.wire.put(&upload, patience).await {
+            Ok(_) => Ok(()),
+            Err(trouble) => Err(self.wire.error(trouble.problem)),
+        }
     }
 
     /// Whether the version after this one was built on it.
