@@ -28,6 +28,7 @@ fn a_password_is_set_proven_by_logins_and_set_back() {
         found,
         [
             "the application on web has the present alice.password",
+            &format!("the login at 127.0.0.1:{} accepts it", app.port),
             "this user's sessions will end, and there is no moment at which both passwords are valid"
         ]
     );
@@ -35,7 +36,7 @@ fn a_password_is_set_proven_by_logins_and_set_back() {
     let new = way.record.pending(&way.name).unwrap().expose().to_owned();
     let needles: Vec<String> = way.values().iter().map(|value| value.expose().to_owned()).collect();
     let needles: Vec<String> = needles.into_iter().filter(|needle| needle != "alice@example.com").collect();
-    let processes = watch_processes(&needles);
+    let processes = watch_processes(&needles, &["cmdline", "environ"]);
     // At every moment exactly one of the two lets alice in.
     let (port, both) = (app.port, [old.clone(), new.clone()]);
     let watched = Observer::start((), move |()| {

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::home::{Person, Team};
-use crate::harness::proxy::{Asked, Fault, Proxy};
+use crate::harness::between::{Asked, Fault, Proxy};
 use crate::harness::s3::{Service, ceph, moto};
 
 /// One request in so many fails.

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use super::home::{Person, Team};
 use crate::durability::killed;
 use crate::faults::Nth;
-use crate::harness::proxy::{Fault, Proxy};
+use crate::harness::between::{Fault, Proxy};
 use crate::harness::s3::{ceph, moto};
 
 /// What may happen to a single request and passes by itself, without waiting for long.

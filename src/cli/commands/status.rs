@@ -16,7 +16,7 @@ use crate::name::SecretName;
 use crate::push::github::Only;
 use crate::push::{Action, FilePlan};
 use crate::schema::{self, Schema, Severity};
-use crate::store::Document;
+use crate::store::{Document, RotationRecord, State};
 use crate::target::github::Options;
 
 /// Show how the secrets stand, and the servers and GitHub that they are pushed to
@@ -45,7 +45,35 @@ struct Report {
     errors: usize,
     exposed: Vec<String>,
     due: Vec<String>,
+    values: Vec<Value>,
+    /// Rotations under way, with how far they are.
+    rotations: Vec<Rotation>,
     targets: Vec<Target>,
+}
+
+/// What is known of a secret's value.
+#[derive(Serialize)]
+struct Value {
+    name: String,
+    /// Which one it is: the first, the second.
+    version: usize,
+    since: Option<String>,
+    origin: Option<String>,
+    age_days: Option<i64>,
+    due: bool,
+    exposed: bool,
+}
+
+/// A rotation under way.
+#[derive(Serialize)]
+struct Rotation {
+    #[serde(rename = "rotation")]
+    name: String,
+    state: &'static str,
+    since: String,
+    by: String,
+    until: Option<String>,
+    reason: Option<String>,
 }
 
 /// One file on a server, or one scope of GitHub.
@@ -95,12 +123,14 @@ impl Report {
             && self.errors == 0
             && self.exposed.is_empty()
             && self.due.is_empty()
+            && self.rotations.iter().all(|one| one.state == State::Grace.word())
             && self.targets.iter().all(well)
     }
 }
 
 fn of_store(schema: &Schema, document: &Document, now: Timestamp) -> Report {
     let today = Offset::UTC.to_datetime(now).date();
+    let values: Vec<Value> = document.names().map(|name| value(schema, document, name, now)).collect();
     let violations = schema::check(schema, &|name| document.get(name), document.names(), today);
     Report {
         generation: document.generation(),
@@ -110,12 +140,23 @@ fn of_store(schema: &Schema, document: &Document, now: Timestamp) -> Report {
         conflicts: document.conflicts().map(|(name, _)| name.to_string()).collect(),
         errors: violations.iter().filter(|violation| violation.severity() == Severity::Error).count(),
         exposed: document.exposed().map(|(name, _)| name.to_string()).collect(),
-        due: document
-            .names()
-            .filter(|name| is_due(schema, document, name, now))
-            .map(ToString::to_string)
-            .collect(),
+        due: values.iter().filter(|value| value.due).map(|value| value.name.clone()).collect(),
+        values,
+        rotations: document.live_rotations().map(rotation).collect(),
         targets: Vec::new(),
+    }
+}
+
+fn value(schema: &Schema, document: &Document, name: &SecretName, now: Timestamp) -> Value {
+    let version = document.version(name);
+    Value {
+        name: name.to_string(),
+        version: document.history(name).len() + 1,
+        since: version.as_ref().map(|version| version.since.to_string()),
+        origin: version.as_ref().map(|version| version.origin.clone()),
+        age_days: version.as_ref().map(|version| now.duration_since(version.since).as_hours().max(0) / 24),
+        due: is_due(schema, document, name, now),
+        exposed: document.is_exposed(name),
     }
 }
 
@@ -127,6 +168,17 @@ fn is_due(schema: &Schema, document: &Document, name: &SecretName, now: Timestam
     match (every, since) {
         (Some(every), Some(since)) => now.duration_since(since).unsigned_abs() >= every && now >= since,
         _ => false,
+    }
+}
+
+fn rotation((name, record): (&SecretName, &RotationRecord)) -> Rotation {
+    Rotation {
+        name: name.to_string(),
+        state: record.state.word(),
+        since: record.started.to_string(),
+        by: record.by.clone(),
+        until: record.not_before.map(|until| until.to_string()),
+        reason: record.reason.clone(),
     }
 }
 
@@ -221,15 +273,27 @@ fn lines(report: &Report) -> Vec<String> {
             count(report.errors, "error")
         ));
     }
+    let old = report.values.iter().filter(|value| value.due);
+    let due = old.map(|value| format!("{} ({} old)", value.name, days(value.age_days.unwrap_or_default())));
     for (word, names) in
-        [("in conflict", &report.conflicts), ("exposed", &report.exposed), ("due", &report.due)]
+        [("in conflict", &report.conflicts), ("exposed", &report.exposed), ("due", &due.collect())]
     {
         if !names.is_empty() {
             lines.push(format!("  {word}: {}", names.join(", ")));
         }
     }
+    for one in &report.rotations {
+        let reason = one.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        let until = one.until.as_ref().map(|until| format!(", not before {until}")).unwrap_or_default();
+        let Rotation { name, state, since, by, .. } = one;
+        lines.push(format!("  rotation of {name}: {state} since {since} by {by}{until}{reason}"));
+    }
     lines.extend(report.targets.iter().map(line));
     lines
+}
+
+fn days(number: i64) -> String {
+    count(usize::try_from(number).unwrap_or_default(), "day")
 }
 
 fn line(target: &Target) -> String {
