@@ -7,8 +7,8 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use super::commands::{
     check, compare, completions, diff, edit, export, generate, get, git, history, identity, import, init,
-    list, manual, merge, push, recipients, rekey, remote, remove, render, rollback, run, server, set, status,
-    unseal,
+    list, manual, merge, push, recipients, rekey, remote, remove, render, rollback, run, schedule, server,
+    set, status, unseal,
 };
 
 /// Keeps a project's secrets in one encrypted file, and renders from it the files that programs read.
@@ -123,6 +123,7 @@ pub(super) enum Command {
     Rollback(rollback::RollbackArgs),
     Rm(remove::RemoveArgs),
     Run(run::RunArgs),
+    Schedule(schedule::ScheduleArgs),
     Server(server::ServerArgs),
     Set(set::SetArgs),
     Status(status::StatusArgs),

@@ -17,6 +17,7 @@ mod servers;
 mod server_view;
 mod visited;
 mod recovery;
+mod timetable;
 mod editing;
 mod commands;
 mod run;

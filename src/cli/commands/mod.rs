@@ -26,6 +26,7 @@ pub(super) mod remove;
 pub(super) mod render;
 pub(super) mod rollback;
 pub(super) mod run;
+pub(super) mod schedule;
 pub(super) mod server;
 pub(super) mod set;
 pub(super) mod status;

@@ -12,7 +12,7 @@ use crate::cli::failure::Failure;
 use crate::cli::github::Look;
 use crate::cli::report::count;
 use crate::cli::servers::{self, Found};
-use crate::name::SecretName;
+use crate::cli::timetable::{Stands, timetable};
 use crate::push::github::Only;
 use crate::push::{Action, FilePlan};
 use crate::schema::{self, Schema, Severity};
@@ -21,7 +21,8 @@ use crate::target::github::Options;
 
 /// Show how the secrets stand, and the servers and GitHub that they are pushed to
 ///
-/// What is missing or wrong, exposed, and due for a new value; for each target which generation it has, how many of its
+/// What is missing or wrong, exposed, and due for a new value; which rotations are held, wait for a person, or should
+/// have run and did not; for each target which generation it has, how many of its
 /// variables are stale, what somebody has changed there, and who pushed last. The exit code is 3 if anything needs a
 /// person, and 1 where something could not be looked at.
 #[derive(Args)]
@@ -44,7 +45,14 @@ struct Report {
     /// Missing secrets and broken rules; `check` has the details.
     errors: usize,
     exposed: Vec<String>,
+    /// Old enough for a new value, and no schedule has them yet.
     due: Vec<String>,
+    /// Should have been rotated: a scheduler that has stopped shows here.
+    overdue: Vec<String>,
+    /// Rotations that a person has to decide about, those that failed too often among them.
+    held: Vec<String>,
+    /// Rotations in which a person has something to do.
+    waiting: Vec<String>,
     targets: Vec<Target>,
 }
 
@@ -94,7 +102,7 @@ impl Report {
         self.conflicts.is_empty()
             && self.errors == 0
             && self.exposed.is_empty()
-            && self.due.is_empty()
+            && [&self.due, &self.overdue, &self.held, &self.waiting].into_iter().all(Vec::is_empty)
             && self.targets.iter().all(well)
     }
 }
@@ -102,6 +110,19 @@ impl Report {
 fn of_store(schema: &Schema, document: &Document, now: Timestamp) -> Report {
     let today = Offset::UTC.to_datetime(now).date();
     let violations = schema::check(schema, &|name| document.get(name), document.names(), today);
+    let rows = timetable(schema, document, now);
+    let standing = |wanted: &[Stands]| -> Vec<String> {
+        let rows = rows.iter().filter(|row| wanted.contains(&row.stands(now)));
+        let mut names: Vec<String> = rows.map(|row| row.name.to_string()).collect();
+        names.sort();
+        names
+    };
+    let (mut due, mut overdue) = (standing(&[Stands::Due]), standing(&[Stands::Overdue]));
+    let is_noted = |name: &String| rows.iter().any(|row| row.name.as_str() == name && row.is_noted);
+    // What a schedule has runs in its window; what none has is for a person, and nobody has missed it.
+    due.retain(|name| !is_noted(name));
+    due.extend(overdue.extract_if(.., |name| !is_noted(name)));
+    due.sort();
     Report {
         generation: document.generation(),
         written: document.written().to_string(),
@@ -110,23 +131,11 @@ fn of_store(schema: &Schema, document: &Document, now: Timestamp) -> Report {
         conflicts: document.conflicts().map(|(name, _)| name.to_string()).collect(),
         errors: violations.iter().filter(|violation| violation.severity() == Severity::Error).count(),
         exposed: document.exposed().map(|(name, _)| name.to_string()).collect(),
-        due: document
-            .names()
-            .filter(|name| is_due(schema, document, name, now))
-            .map(ToString::to_string)
-            .collect(),
+        due,
+        overdue,
+        held: standing(&[Stands::Held, Stands::Stopped]),
+        waiting: standing(&[Stands::Waiting]),
         targets: Vec::new(),
-    }
-}
-
-/// Whether a secret has had its value for longer than the schema wants.
-fn is_due(schema: &Schema, document: &Document, name: &SecretName, now: Timestamp) -> bool {
-    let rotation = schema.secrets.get(name).and_then(|entry| entry.rotate.as_ref());
-    let every = rotation.and_then(|rotation| rotation.every);
-    let since = document.version(name).map(|version| version.since);
-    match (every, since) {
-        (Some(every), Some(since)) => now.duration_since(since).unsigned_abs() >= every && now >= since,
-        _ => false,
     }
 }
 
@@ -221,9 +230,14 @@ fn lines(report: &Report) -> Vec<String> {
             count(report.errors, "error")
         ));
     }
-    for (word, names) in
-        [("in conflict", &report.conflicts), ("exposed", &report.exposed), ("due", &report.due)]
-    {
+    for (word, names) in [
+        ("in conflict", &report.conflicts),
+        ("exposed", &report.exposed),
+        ("due", &report.due),
+        ("overdue", &report.overdue),
+        ("rotation held", &report.held),
+        ("rotation waiting", &report.waiting),
+    ] {
         if !names.is_empty() {
             lines.push(format!("  {word}: {}", names.join(", ")));
         }
