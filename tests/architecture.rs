@@ -24,6 +24,7 @@ const EXITS: &[(&str, &str)] = &[
     ("src/push/provenance.rs", "digests variables"),
     ("src/push/plan.rs", "reads the files that were found on servers"),
     ("src/push/health.rs", "asks for URLs, and compares a marker"),
+    ("src/cli/notices.rs", "the address of a webhook"),
     ("src/cli/ui.rs", "prints what the user asked for"),
     ("src/cli/context.rs", "tells the runner what to hide"),
     ("src/cli/identities.rs", "parses identities"),

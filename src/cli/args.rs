@@ -7,8 +7,8 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use super::commands::{
     check, compare, completions, diff, edit, export, generate, get, git, history, identity, import, init,
-    list, manual, merge, push, recipients, rekey, remote, remove, render, rollback, run, schedule, server,
-    set, status, unseal,
+    list, manual, merge, push, recipients, rekey, remote, remove, render, rollback, rotate, run, schedule,
+    server, set, status, unseal,
 };
 
 /// Keeps a project's secrets in one encrypted file, and renders from it the files that programs read.
@@ -121,6 +121,7 @@ pub(super) enum Command {
     Remote(remote::RemoteArgs),
     Render(render::RenderArgs),
     Rollback(rollback::RollbackArgs),
+    Rotate(rotate::RotateArgs),
     Rm(remove::RemoveArgs),
     Run(run::RunArgs),
     Schedule(schedule::ScheduleArgs),

@@ -10,8 +10,8 @@ use super::args::{Arguments, Command, parse};
 use super::away::Known;
 use super::commands::{
     check, compare, completions, diff, edit, export, generate, get, git, history, identity, import, init,
-    list, manual, merge, push, recipients, rekey, remote, remove, render, rollback, run as run_command,
-    schedule, server, set, status, unseal,
+    list, manual, merge, push, recipients, rekey, remote, remove, render, rollback, rotate,
+    run as run_command, schedule, server, set, status, unseal,
 };
 use super::context::Context;
 use super::failure::Failure;
@@ -109,6 +109,7 @@ fn dispatch(command: Command, context: &mut Context) -> Result<(), Failure> {
         Command::Remote(args) => remote::run(&args, context),
         Command::Render(args) => render::run(&args, context),
         Command::Rollback(args) => rollback::run(&args, context),
+        Command::Rotate(args) => rotate::run(&args, context),
         Command::Rm(args) => remove::run(&args, context),
         Command::Run(args) => run_command::run(&args, context),
         Command::Schedule(args) => schedule::run(&args, context),

@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::name::SecretName;
 use crate::rotate::{Standing, Terms};
 use crate::schema::Schema;
-use crate::store::{Document, Due, State};
+use crate::store::{Document, Due, Edit, RotationRecord, State};
 
 use super::report::count;
 
@@ -14,7 +14,7 @@ use super::report::count;
 pub(super) struct Row<'s> {
     pub(super) name: &'s SecretName,
     /// The kind of credential.
-    kind: &'static str,
+    pub(super) kind: &'static str,
     /// Its days and hours.
     window: Option<String>,
     pub(super) terms: Terms<'s>,
@@ -81,7 +81,7 @@ impl Stands {
 #[derive(Serialize)]
 pub(super) struct Report<'r> {
     rotation: &'r str,
-    kind: &'static str,
+    pub(super) kind: &'static str,
     state: &'static str,
     /// How far the one under way is.
     step: Option<&'static str>,
@@ -128,6 +128,27 @@ pub(super) fn timetable<'s>(schema: &'s Schema, document: &Document, now: Timest
         .collect();
     rows.sort_by_key(|row| (row.standing.map_or(Timestamp::MAX, |standing| standing.runs), row.name));
     rows
+}
+
+/// Writes down when a rotation that has ended is due next, in the same commit.
+pub(super) fn note_end(
+    edit: &mut Edit<'_>,
+    schema: &Schema,
+    name: &SecretName,
+    record: &RotationRecord,
+    now: Timestamp,
+) {
+    let document = edit.opened().document();
+    let key = document.fingerprint_key();
+    let terms = schema.secrets.get(name).and_then(|entry| Terms::of(name, entry, &key));
+    let due = terms.and_then(|terms| match record.state {
+        State::Done => terms.done(now),
+        State::Undone => document.due(name).map(|due| terms.failed(due, now)),
+        _ => None,
+    });
+    if let Some(due) = due {
+        edit.set_due(name.clone(), due);
+    }
 }
 
 impl Row<'_> {

@@ -19,6 +19,8 @@ pub(super) struct Ui {
     quiet: bool,
     /// Paths below this folder are shown relative to it.
     folder: PathBuf,
+    /// Whether the last line is to be replaced by the next one.
+    is_passing: bool,
 }
 
 /// The heading of a line of talk, and its colour (SGR parameters, ECMA-48).
@@ -50,7 +52,7 @@ impl Ui {
         quiet: bool,
         folder: &Path,
     ) -> Self {
-        Self { stdout, stderr, colours, quiet, folder: folder.to_owned() }
+        Self { stdout, stderr, colours, quiet, folder: folder.to_owned(), is_passing: false }
     }
 
     /// Writes data to standard output, as it is.
@@ -75,7 +77,7 @@ impl Ui {
         self.data("\n")
     }
 
-    /// Writes one line of JSON to standard output, for programs that read line by line.
+    /// The same on one line, for whoever reads line by line.
     pub(super) fn json_line(&mut self, report: &impl serde::Serialize) -> Result<(), Failure> {
         serde_json::to_writer(&mut self.stdout, report).map_err(io::Error::from)?;
         self.data("\n")
@@ -109,8 +111,26 @@ impl Ui {
     pub(super) fn say(&mut self, message: &str) {
         if !self.quiet {
             let message = self.shortened(message);
+            self.pass();
             // Where standard error is gone there is nobody to tell.
             let _ = writeln!(self.stderr, "{message}");
+        }
+    }
+
+    /// What goes on just now, where a person looks: the next line takes its place.
+    pub(super) fn passing(&mut self, message: &str) {
+        if !self.quiet && self.colours {
+            self.pass();
+            let message = self.shortened(message);
+            let _ = write!(self.stderr, "\x1b[2m{message}\x1b[0m").and_then(|()| self.stderr.flush());
+            self.is_passing = true;
+        }
+    }
+
+    /// Takes such a line away: back to its start, and erased to its end (ECMA-48, EL).
+    fn pass(&mut self) {
+        if std::mem::take(&mut self.is_passing) {
+            let _ = write!(self.stderr, "\r\x1b[K");
         }
     }
 
@@ -122,6 +142,7 @@ impl Ui {
     fn line(&mut self, heading: Heading, message: &str) {
         let (text, colour) = heading.text_and_colour();
         let message = self.shortened(message);
+        self.pass();
         let _ = if self.colours {
             writeln!(self.stderr, "\x1b[1;{colour}m{text}\x1b[0m: {message}")
         } else {

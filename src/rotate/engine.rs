@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use crate::store::{Direction, EffectNote, Material, Outcome, RotationRecord, State, Values};
 use crate::sys::Random;
 
-use super::credential::{Asked, Credential};
+use super::credential::Credential;
 use super::id::ulid;
 use super::seams::{Deployer, Journal, Person, Seen, Watch};
 use super::step::{Action, Step};
@@ -105,9 +105,9 @@ impl<'e> Engine<'e> {
         Self { credential, outside, record: None, has_claimed: false }
     }
 
-    /// The record at the end of a run, if there is one.
-    pub fn into_record(self) -> Option<RotationRecord> {
-        self.record
+    /// The record as it is now, if there is one.
+    pub const fn record_so_far(&self) -> Option<&RotationRecord> {
+        self.record.as_ref()
     }
 
     /// Looks whether it can be done, without changing anything: what was found, in lines.
@@ -192,11 +192,6 @@ impl<'e> Engine<'e> {
             Ok(()) => self.walk(),
             Err(ending) => ending,
         }
-    }
-
-    /// Which of the two credentials is accepted right now.
-    pub fn standing(&mut self, record: &RotationRecord) -> Result<Asked, Trouble> {
-        self.credential.standing(record)
     }
 
     fn take_up(&mut self, mut record: RotationRecord) {

@@ -4,6 +4,7 @@
 mod clock;
 mod disk;
 mod env;
+mod errand;
 mod keyring;
 mod lock;
 mod memory;
@@ -17,11 +18,12 @@ mod stdio;
 mod system;
 mod terminal;
 
-pub use clock::{Clock, FixedClock, SystemClock, pause};
+pub use clock::{Clock, FixedClock, SystemClock, Uptime, pause};
 pub use disk::{
     Disk, FileError, FileProblem, Gate, Kind, OpenGate, Operation, Permissions, PrivateBytes, describe,
 };
 pub use env::{Environment, Variable};
+pub use errand::errand;
 pub use keyring::{Keyring, KeyringError};
 pub use lock::{FolderLock, LockError};
 pub use memory::{keep_in_memory, locked_buffer, protect_process, shortcoming};

@@ -25,6 +25,7 @@ pub(super) mod remote;
 pub(super) mod remove;
 pub(super) mod render;
 pub(super) mod rollback;
+pub(super) mod rotate;
 pub(super) mod run;
 pub(super) mod schedule;
 pub(super) mod server;
