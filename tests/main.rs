@@ -10,6 +10,7 @@
 )]
 
 mod harness;
+mod applications;
 mod architecture;
 mod authenticity;
 mod bad_input;
@@ -29,6 +30,7 @@ mod servers;
 mod sealed;
 mod install;
 mod push;
+mod rotate;
 mod edit;
 mod identities;
 mod interop;
@@ -37,6 +39,9 @@ mod readme;
 mod ssh;
 mod recipients;
 mod away;
+mod backup;
 mod s3;
 mod github;
+mod rotate_keys;
 mod parsers;
+mod postgres;

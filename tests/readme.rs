@@ -53,12 +53,18 @@ fn without_dates(text: &str) -> String {
         (word.len() == 10 || is_moment) && word.starts_with("20") && word.as_bytes()[4] == b'-'
     };
     let is_fingerprint = |word: &str| word.len() == 16 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    // What a backup is called: its time, its generation, and two fingerprints.
+    let is_backup = |word: &str| {
+        let parts: Vec<&str> = word.split('-').collect();
+        parts.len() == 4 && parts[0].len() == 16 && parts[2].len() == 8 && is_fingerprint(parts[3])
+    };
     text.lines()
         .map(|line| {
             line.split(' ')
                 .map(|word| match word {
                     _ if is_date(word) => "[date]",
                     _ if is_fingerprint(word) => "[fingerprint]",
+                    _ if is_backup(word) => &word[17..23],
                     _ => word,
                 })
                 .collect::<Vec<_>>()

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use super::commands::{
-    check, compare, completions, diff, edit, export, generate, get, git, history, identity, import, init,
-    list, manual, merge, push, recipients, rekey, remote, remove, render, rollback, rotate, run, schedule,
-    server, set, status, unseal,
+    backup, check, compare, completions, diff, edit, export, generate, get, git, history, identity, import,
+    init, list, manual, merge, postgres, push, recipients, rekey, remote, remove, render, rollback, rotate,
+    run, schedule, server, set, status, unseal,
 };
 
 /// Keeps a project's secrets in one encrypted file, and renders from it the files that programs read.
@@ -99,6 +99,7 @@ pub(super) struct YesArg {
 
 #[derive(Subcommand)]
 pub(super) enum Command {
+    Backup(backup::BackupArgs),
     Check(check::CheckArgs),
     Compare(compare::CompareArgs),
     Completions(completions::CompletionsArgs),
@@ -115,6 +116,7 @@ pub(super) enum Command {
     List(list::ListArgs),
     Man(manual::ManArgs),
     Merge(merge::MergeArgs),
+    Postgres(postgres::PostgresArgs),
     Push(push::PushArgs),
     Recipients(recipients::RecipientsArgs),
     Rekey(rekey::RekeyArgs),

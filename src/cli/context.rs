@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::name::SecretName;
-use crate::schema::{self, History, LoadError, Schema};
+use crate::schema::{self, BackupTarget, History, LoadError, Schema};
 use crate::secret::{SecretText, SecretValue, is_worth_hiding};
 use crate::store::{Author, Prompt, Unlocked};
 use crate::sys::{
@@ -39,6 +39,8 @@ pub(super) struct Context {
     pub(super) carried: RefCell<Carried>,
     /// The store's home away from this machine, once it was asked for.
     pub(super) home: Known,
+    /// The places for backups that the schema names, once it was read.
+    pub(super) places: Option<Vec<BackupTarget>>,
     pub(super) stdin: Box<dyn Read>,
     pub(super) stdin_is_terminal: bool,
     pub(super) stdout_is_terminal: bool,

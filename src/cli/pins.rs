@@ -73,6 +73,16 @@ impl Memory {
         self.pin.as_ref().ok().and_then(Option::as_ref)
     }
 
+    /// The store that is known at the path.
+    pub(super) fn print(&self) -> Option<StorePrint> {
+        self.pin().map(|pin| pin.print)
+    }
+
+    /// The highest generation of it that was seen here, on any branch.
+    pub(super) fn highest(&self) -> u64 {
+        self.pin().and_then(Pin::newest).map_or(0, |(_, seen)| seen.generation)
+    }
+
     fn judge(&self, document: &Document, carried: &Carried, disk: &Disk) -> Verdict {
         let others = || self.folder.as_ref().map_or(Vec::new(), |folder| folder.others(disk, &self.place));
         judge(document, &self.checkout, self.pin(), &carried.0, others)
@@ -91,20 +101,23 @@ impl Context {
 
     /// The opened store, if it is the one that is known, or a person accepts it now.
     pub(super) fn recognized(&mut self, memory: &Memory, store: Unlocked) -> Result<Unlocked, Failure> {
-        let document = store.document();
+        self.recognize(memory, store.document()).map(|()| store)
+    }
+
+    /// Whether what was opened is the store that is known, or a person accepts it now.
+    pub(super) fn recognize(&mut self, memory: &Memory, document: &Document) -> Result<(), Failure> {
         let verdict = memory.judge(document, &self.carried.borrow(), &self.disk);
         let failure = match (&memory.pin, &verdict) {
             (Err(error), _) => damaged(error),
             (Ok(_), Verdict::Refused(refusal)) => self.refused(memory, refusal, document),
             (Ok(_), _) => {
                 self.hold_to_named_print(document.print())?;
-                self.note(memory, &verdict, document)?;
-                return Ok(store);
+                return self.note(memory, &verdict, document);
             }
         };
         match self.settings.acceptance {
             Acceptance::Refuse => Err(failure),
-            _ => self.accept(memory, &failure, document).map(|()| store),
+            _ => self.accept(memory, &failure, document),
         }
     }
 

@@ -1,15 +1,11 @@
 //! `push --recover`: what interrupted pushes have left on servers, shown, asked about and ended.
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::io;
-use std::time::Duration;
 
 use crate::http::Client;
 use crate::name::TargetName;
-use crate::push::{
-    Contact, End, Host, Member, Recovered, Setting, Standing, Step, observe, recover, way_out,
-};
+use crate::push::{Contact, End, Host, Member, Recovered, Setting, Standing, recover, way_out};
 use crate::schema::Schema;
 use crate::store::Document;
 use crate::sys::{Signals, block_on, describe};
@@ -17,8 +13,9 @@ use crate::target::server::Stopped;
 
 use super::context::Context;
 use super::failure::Failure;
+use super::progress::Progress;
 use super::report::count;
-use super::servers::{BOUND, REQUEST_TIME, Unseen, say_standing};
+use super::servers::{BOUND, REQUEST_TIME, Unseen, observe_all, say_standing};
 use super::visited::{Visited, redactor};
 
 /// What the user said beforehand.
@@ -67,7 +64,7 @@ impl Context {
         failure: &mut Failure,
     ) -> Result<(), Failure> {
         let mut patients = Vec::new();
-        for (contact, seen) in contacts.iter().zip(observe(contacts, BOUND).await) {
+        for (contact, seen) in contacts.iter().zip(observe_all(contacts, self).await) {
             match seen {
                 Ok((host, looks)) if looks.iter().any(|look| look.note.is_some()) => {
                     patients.push((Visited::new(&contact.server, looks, schema, document, failure), host));
@@ -109,16 +106,14 @@ impl Context {
         let who = self.author().name;
         // An end that is cut short would have to be ended again.
         let _signals = Signals::hold().map_err(|error| unheld(&error))?;
-        let ui = RefCell::new(&mut self.ui);
-        let progress = |server: &TargetName, step: Step, time: Duration| {
-            ui.borrow_mut().say(&format!("server {server}: {} ({:.1} s)", step.done(), time.as_secs_f64()));
-        };
+        let progress = Progress::new(&mut self.ui);
+        let watcher = |server: &TargetName, step, moment| progress.step(server, step, moment);
         let setting = Setting {
             client: &client,
             bound: BOUND,
             applies: true,
             is_interrupted: &|| false,
-            progress: &progress,
+            progress: &watcher,
         };
         let (visited, hosts): (Vec<_>, Vec<_>) = patients.into_iter().unzip();
         let members = visited.iter().zip(hosts).map(|(visited, host)| Member {
@@ -127,7 +122,8 @@ impl Context {
             changes: visited.changes(|_| true),
             redactor: redactor(document),
         });
-        Ok(recover(members.collect(), committed, &who, &setting).await)
+        let recovering = recover(members.collect(), committed, &who, &setting);
+        Ok(progress.during(recovering, || ()).await)
     }
 
     fn say_recovered(&mut self, outcome: &Recovered, failure: &mut Failure) {

@@ -49,8 +49,9 @@ pub(super) fn commit_to(edit: Edit<'_>, reach: Reach, context: &mut Context) -> 
         }
         None => edit.commit(&context.disk, &context.author(), context.settings.patience)?,
     };
-    if let Some(document) = &committed.document {
+    if let (Some(document), Some(sealed)) = (&committed.document, &committed.sealed) {
         context.remember(document, Pinning::Seen);
+        context.back_up(document, sealed);
     }
     Ok(committed)
 }

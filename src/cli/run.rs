@@ -9,8 +9,8 @@ use crate::sys::{NoTerminal, SharedTerminal, System, Variable};
 use super::args::{Arguments, Command, parse};
 use super::away::Known;
 use super::commands::{
-    check, compare, completions, diff, edit, export, generate, get, git, history, identity, import, init,
-    list, manual, merge, push, recipients, rekey, remote, remove, render, rollback, rotate,
+    backup, check, compare, completions, diff, edit, export, generate, get, git, history, identity, import,
+    init, list, manual, merge, postgres, push, recipients, rekey, remote, remove, render, rollback, rotate,
     run as run_command, schedule, server, set, status, unseal,
 };
 use super::context::Context;
@@ -28,7 +28,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, system: System) -> u8 
         Err(error) => match unquoted(&error, &arguments) {
             Some(failure) => {
                 let colours = has_colours(&system);
-                let mut ui = Ui::new(system.stdout, system.stderr, colours, false, &system.folder);
+                let mut ui = Ui::new(system.stdout, system.stderr, colours, false, false, &system.folder);
                 report(&failure, &mut ui)
             }
             None => show(&error, system),
@@ -44,7 +44,7 @@ fn show(error: &clap::Error, mut system: System) -> u8 {
     let stream = if error.use_stderr() { &mut system.stderr } else { &mut system.stdout };
     match stream.write_all(text.as_bytes()).and_then(|()| stream.flush()) {
         Err(problem) if !error.use_stderr() => {
-            let mut ui = Ui::new(system.stdout, system.stderr, colours, false, &system.folder);
+            let mut ui = Ui::new(system.stdout, system.stderr, colours, false, false, &system.folder);
             report(&Failure::from(problem), &mut ui)
         }
         _ => u8::try_from(error.exit_code()).unwrap_or(2),
@@ -55,10 +55,16 @@ fn has_colours(system: &System) -> bool {
     system.stderr_is_terminal && system.env.get(Variable::NoColor).is_none()
 }
 
+/// Whether standard error is a terminal that can draw over its lines.
+fn can_draw(system: &System) -> bool {
+    system.stderr_is_terminal && system.env.text(Variable::Term).is_some_and(|term| term != "dumb")
+}
+
 fn run_parsed(arguments: Arguments, system: System) -> u8 {
     let settings = Settings::resolve(&arguments.global, &system);
     let colours = has_colours(&system);
-    let ui = Ui::new(system.stdout, system.stderr, colours, arguments.global.quiet, &system.folder);
+    let (quiet, live) = (arguments.global.quiet, can_draw(&system));
+    let ui = Ui::new(system.stdout, system.stderr, colours, quiet, live, &system.folder);
     let terminal = SharedTerminal::new(system.terminal);
     let asked =
         if settings.interactive { terminal.clone() } else { SharedTerminal::new(Box::new(NoTerminal)) };
@@ -73,6 +79,7 @@ fn run_parsed(arguments: Arguments, system: System) -> u8 {
         prompt: Prompt::new(asked),
         carried: RefCell::new(Carried::default()),
         home: Known::default(),
+        places: None,
         stdin: system.stdin,
         stdin_is_terminal: system.stdin_is_terminal,
         stdout_is_terminal: system.stdout_is_terminal,
@@ -87,6 +94,7 @@ fn run_parsed(arguments: Arguments, system: System) -> u8 {
 
 fn dispatch(command: Command, context: &mut Context) -> Result<(), Failure> {
     match command {
+        Command::Backup(args) => backup::run(&args, context),
         Command::Check(args) => check::run(&args, context),
         Command::Compare(args) => compare::run(&args, context),
         Command::Completions(args) => completions::run(&args, context),
@@ -103,6 +111,7 @@ fn dispatch(command: Command, context: &mut Context) -> Result<(), Failure> {
         Command::List(args) => list::run(&args, context),
         Command::Man(args) => manual::run(&args, context),
         Command::Merge(args) => merge::run(&args, context),
+        Command::Postgres(args) => postgres::run(&args, context),
         Command::Push(args) => push::run(&args, context),
         Command::Recipients(args) => recipients::run(&args, context),
         Command::Rekey(args) => rekey::run(&args, context),

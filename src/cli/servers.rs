@@ -6,7 +6,7 @@ use crate::http::Client;
 use crate::name::{TargetName, nearest};
 use crate::push::{
     Change, Contact, FilePlan, Host, HostError, HostOutcome, Member, Objection, PlanError, Problem,
-    ServerPlan, Setting, Standing, Step, Surroundings, Unreachable, destination, observe, plan, transact,
+    ServerPlan, Setting, Standing, Surroundings, Unreachable, destination, observe, plan, transact,
 };
 use crate::schema::Schema;
 use crate::secret::{Redactor, SecretValue};
@@ -17,6 +17,7 @@ use crate::target::server::{Content, Look, ServerPath, Session, TransactionId};
 
 use super::context::Context;
 use super::failure::Failure;
+use super::progress::Progress;
 
 /// Most servers that are talked with at once.
 pub(super) const BOUND: usize = 32;
@@ -165,14 +166,14 @@ pub(super) async fn look(
     contacts: Vec<Reachable>,
     schema: &Schema,
     document: &Document,
-    context: &Context,
+    context: &mut Context,
 ) -> (Vec<Found>, Vec<Option<Host>>) {
     let (mut reachable, mut order) = (Vec::new(), Vec::new());
     for (server, contact) in contacts {
         order.push((server, contact.as_ref().err().cloned()));
         reachable.extend(contact);
     }
-    let mut seen = observe(&reachable, BOUND).await.into_iter();
+    let mut seen = observe_all(&reachable, context).await.into_iter();
     let author = context.author();
     let (mut found, mut hosts) = (Vec::new(), Vec::new());
     for (server, unreachable) in order {
@@ -188,6 +189,16 @@ pub(super) async fn look(
         hosts.push(host);
     }
     (found, hosts)
+}
+
+/// Talks with servers, and shows which ones keep it waiting.
+pub(super) async fn observe_all(
+    contacts: &[Contact],
+    context: &mut Context,
+) -> Vec<Result<(Host, Vec<Look>), HostError>> {
+    let progress = Progress::new(&mut context.ui);
+    let watcher = |server: &TargetName, step, moment| progress.step(server, step, moment);
+    progress.during(observe(contacts, BOUND, &watcher), || ()).await
 }
 
 fn planned(
@@ -207,7 +218,7 @@ pub(super) async fn push(
     applies: bool,
     client: &Client,
     is_interrupted: &dyn Fn() -> bool,
-    progress: &dyn Fn(&TargetName, Step, Duration),
+    progress: &Progress<'_>,
 ) -> Vec<HostOutcome> {
     let members = found.iter().zip(hosts).filter_map(|(found, host)| {
         let plan = found.plan.as_ref().ok()?;
@@ -215,8 +226,9 @@ pub(super) async fn push(
         plan.files.iter().for_each(|file| file.hide_in(&mut redactor));
         Some(Member { server: &found.server, host: host?, changes: changes(plan), redactor })
     });
-    let setting = Setting { client, bound: BOUND, applies, is_interrupted, progress };
-    transact(members.collect(), &setting).await
+    let watcher = |server: &TargetName, step, moment| progress.step(server, step, moment);
+    let setting = Setting { client, bound: BOUND, applies, is_interrupted, progress: &watcher };
+    progress.during(transact(members.collect(), &setting), || ()).await
 }
 
 fn changes(plan: &ServerPlan) -> Vec<Change<'_>> {
@@ -332,7 +344,7 @@ pub(super) fn say_outcomes(outcomes: &[HostOutcome], done: &str, context: &mut C
         // That is said once, and not of every server.
         let is_said = matches!(outcome.failed, Some((_, Problem::Interrupted)));
         if let Some((step, problem)) = outcome.failed.as_ref().filter(|_| !is_said) {
-            failure.messages.push(format!("server {server}: {}: {problem}", failed(*step)));
+            failure.messages.push(format!("server {server}: {}: {problem}", step.failed()));
             failure.messages.extend(problem.lines().iter().map(|line| format!("server {server}:   {line}")));
             failure.hints.extend(problem.hint(server));
         }
@@ -360,6 +372,8 @@ pub(super) fn say_standing(
             failure.messages.push(format!(
                 "server {server}: the old file is back, but its services may run on the new one: {problem}"
             ));
+            failure.messages.extend(problem.lines().iter().map(|line| format!("server {server}:   {line}")));
+            failure.hints.extend(problem.hint(server));
             failure.hints.push(recover());
         }
         Standing::Unwell(problem) => failure
@@ -378,17 +392,5 @@ pub(super) fn say_standing(
             failure.hints.extend(problem.hint(server));
             failure.hints.push(recover());
         }
-    }
-}
-
-/// What failed, as a message begins.
-const fn failed(step: Step) -> &'static str {
-    match step {
-        Step::Stage => "cannot stage",
-        Step::Swap => "cannot swap",
-        Step::Apply => "cannot apply",
-        Step::Health => "not healthy",
-        Step::Commit => "cannot commit",
-        Step::Undo => "cannot put back",
     }
 }

@@ -17,10 +17,12 @@ pub(super) struct Ui {
     stderr: Box<dyn Write>,
     colours: bool,
     quiet: bool,
+    /// Whether a person watches standard error, where lines can be drawn over.
+    live: bool,
+    /// How many lines at its end are to be drawn over.
+    drawn: usize,
     /// Paths below this folder are shown relative to it.
     folder: PathBuf,
-    /// Whether the last line is to be replaced by the next one.
-    is_passing: bool,
 }
 
 /// The heading of a line of talk, and its colour (SGR parameters, ECMA-48).
@@ -50,13 +52,32 @@ impl Ui {
         stderr: Box<dyn Write>,
         colours: bool,
         quiet: bool,
+        live: bool,
         folder: &Path,
     ) -> Self {
-        Self { stdout, stderr, colours, quiet, folder: folder.to_owned(), is_passing: false }
+        Self { stdout, stderr, colours, quiet, live: live && !quiet, drawn: 0, folder: folder.to_owned() }
+    }
+
+    /// Whether lines can be drawn over.
+    pub(super) const fn is_live(&self) -> bool {
+        self.live
+    }
+
+    /// Draws lines at the end, over those that were drawn there before. Whatever is said next takes their place.
+    pub(super) fn draw(&mut self, lines: &[String]) {
+        if !self.live || self.drawn == 0 && lines.is_empty() {
+            return;
+        }
+        // To the first of them, and everything from there cleared (ECMA-48, CUU and ED).
+        let mut text = if self.drawn > 0 { format!("\r\x1b[{}A\x1b[J", self.drawn) } else { String::new() };
+        text.extend(lines.iter().flat_map(|line| [line.as_str(), "\n"]));
+        let _ = self.stderr.write_all(text.as_bytes());
+        self.drawn = lines.len();
     }
 
     /// Writes data to standard output, as it is.
     pub(super) fn data(&mut self, text: &str) -> Result<(), Failure> {
+        self.draw(&[]);
         Ok(self.stdout.write_all(text.as_bytes())?)
     }
 
@@ -110,27 +131,18 @@ impl Ui {
     /// Plain talk without a heading.
     pub(super) fn say(&mut self, message: &str) {
         if !self.quiet {
+            self.draw(&[]);
             let message = self.shortened(message);
-            self.pass();
             // Where standard error is gone there is nobody to tell.
             let _ = writeln!(self.stderr, "{message}");
         }
     }
 
-    /// What goes on just now, where a person looks: the next line takes its place.
-    pub(super) fn passing(&mut self, message: &str) {
-        if !self.quiet && self.colours {
-            self.pass();
-            let message = self.shortened(message);
-            let _ = write!(self.stderr, "\x1b[2m{message}\x1b[0m").and_then(|()| self.stderr.flush());
-            self.is_passing = true;
-        }
-    }
-
-    /// Takes such a line away: back to its start, and erased to its end (ECMA-48, EL).
-    fn pass(&mut self) {
-        if std::mem::take(&mut self.is_passing) {
-            let _ = write!(self.stderr, "\r\x1b[K");
+    /// How far something has come that takes long: on one line of a terminal, and nowhere else. Empty when it is done.
+    pub(super) fn progress(&mut self, message: &str) {
+        if self.colours && !self.quiet {
+            let _ = write!(self.stderr, "\r\x1b[K{message}");
+            let _ = self.stderr.flush();
         }
     }
 
@@ -140,9 +152,9 @@ impl Ui {
     }
 
     fn line(&mut self, heading: Heading, message: &str) {
+        self.draw(&[]);
         let (text, colour) = heading.text_and_colour();
         let message = self.shortened(message);
-        self.pass();
         let _ = if self.colours {
             writeln!(self.stderr, "\x1b[1;{colour}m{text}\x1b[0m: {message}")
         } else {

@@ -89,10 +89,11 @@ pub(super) async fn wait_until_healthy(
         wait_for(check, wanted, change, host, setting, redactor).await?;
     }
     for proof in change.proofs {
-        if let (GenerationProof::Containers { services, folder, .. }, Some((variable, value))) =
+        if let (GenerationProof::Containers { services, folder, compose_file }, Some((variable, value))) =
             (proof, marker)
         {
-            wait_for_containers(change, services, folder, (variable, value), host, setting).await?;
+            let folder = project_folder(folder, compose_file.as_deref());
+            wait_for_containers(change, services, &folder, (variable, value), host, setting).await?;
         }
     }
     Ok(())
@@ -246,6 +247,18 @@ impl Wanted<'_> {
     }
 }
 
+/// The folder that compose takes for its project's: the one that the compose file is in.
+fn project_folder(folder: &str, compose_file: Option<&str>) -> String {
+    let file = compose_file.unwrap_or_default();
+    let whole = if file.starts_with('/') { file.to_owned() } else { format!("{folder}/{file}") };
+    let is_part = |part: &&str| !matches!(*part, "" | ".");
+    let mut parts: Vec<&str> = whole.split('/').filter(is_part).collect();
+    if compose_file.is_some() {
+        parts.pop();
+    }
+    format!("/{}", parts.join("/"))
+}
+
 /// Waits until every container of the services has the marker in its environment.
 async fn wait_for_containers(
     change: &Change<'_>,
@@ -286,10 +299,7 @@ fn objection(
     for service in services {
         let of_service: Vec<&Container> =
             containers.iter().filter(|container| container.service == *service).collect();
-        let leftover = of_service.iter().find_map(|one| Some((one, one.leftover_of()?)));
-        if let Some((container, of)) = leftover {
-            let reason = format!("{} is left over from a recreation of {of} that was killed", container.name);
-            let hint = format!("on the server: docker rm -f {}, then push again", container.name);
+        if let Some((reason, hint)) = of_service.iter().find_map(|one| left_over(one)) {
             return Some((reason, Some(hint)));
         }
         let running: Vec<&&Container> = of_service.iter().filter(|one| one.state == "running").collect();
@@ -308,4 +318,38 @@ fn objection(
         }
     }
     None
+}
+
+/// That a container is left over, and the way out.
+fn left_over(container: &Container) -> Option<(String, String)> {
+    let (name, of) = (&container.name, container.leftover_of()?);
+    let reason = format!("{name} is left over from a recreation of {of} that was killed");
+    Some((reason, format!("on the server: docker rm -f {name}, then push again")))
+}
+
+/// A container of a folder's project that is left over, and the way out; none where docker does not tell.
+pub(super) async fn leftover(folder: &ServerPath, host: &mut Host) -> Option<(String, String)> {
+    // No value is wanted, so a name that no container has.
+    let variable = crate::name::VariableName::parse("_").ok()?;
+    match host.ask(&Request::Attest { folder, variable: &variable }).await {
+        Ok(Reply::Attested(containers)) => containers.iter().find_map(left_over),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_project_is_where_its_compose_file_is() {
+        for (file, expected) in [
+            (None, "/srv/app"),
+            (Some("production.yml"), "/srv/app"),
+            (Some("./docker/production.yml"), "/srv/app/docker"),
+            (Some("/srv/compose/app.yml"), "/srv/compose"),
+        ] {
+            assert_eq!(project_folder("/srv/app", file), expected);
+        }
+    }
 }

@@ -10,6 +10,8 @@ use crate::secret::SecretText;
 use crate::ssh::{Connection, Destination, Process, SshError, in_parallel};
 use crate::target::server::{Broken, Conversation, Look, Refusal, Reply, Request, ServerPath, Session};
 
+use super::step::{Step, Watcher, watched};
+
 /// How long a server that is done may take to say so.
 const FAREWELL: Duration = Duration::from_secs(5);
 
@@ -199,11 +201,15 @@ impl Host {
 }
 
 /// Talks with all servers at once, at most `bound` at a time, and looks at their files. The conversations stay open.
-pub async fn observe(contacts: &[Contact], bound: usize) -> Vec<Result<(Host, Vec<Look>), HostError>> {
-    in_parallel(contacts, bound, |contact| async {
+pub async fn observe(
+    contacts: &[Contact],
+    bound: usize,
+    watcher: Watcher<'_>,
+) -> Vec<Result<(Host, Vec<Look>), HostError>> {
+    let look = async |contact: &Contact| {
         let mut host = Host::open(contact).await?;
         let looks = host.look(&contact.paths).await?;
         Ok((host, looks))
-    })
-    .await
+    };
+    in_parallel(contacts, bound, |contact| watched(&contact.server, Step::Look, watcher, look(contact))).await
 }

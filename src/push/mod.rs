@@ -17,5 +17,5 @@ pub use plan::{Action, Difference, FilePlan, Objection, PlanError, ServerPlan, p
 pub use provenance::Provenance;
 pub use reach::{Surroundings, Unreachable, destination, host_keys};
 pub use recover::{End, Recovered, recover, way_out};
-pub use step::{HostOutcome, Problem, Standing, Step};
+pub use step::{FailedCommand, HostOutcome, Moment, Problem, Standing, Step, Watcher};
 pub use transaction::{Change, Member, Setting, new_transaction, transact};

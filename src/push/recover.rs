@@ -15,7 +15,7 @@ use crate::target::server::{
 };
 
 use super::host::{Host, HostError};
-use super::step::{Problem, Standing};
+use super::step::{Problem, Standing, Step, watched};
 use super::transaction::{Member, Setting, folders, make_read};
 
 /// How long the end of a process that is told to end is waited for, on top of the usual time: it may be running the
@@ -72,11 +72,9 @@ pub async fn recover(
 ) -> Vec<Recovered> {
     in_parallel(members, setting.bound, |mut member| async move {
         let server = member.server.clone();
-        let (ended, standing) = match heal(&mut member, Takeover::Of(who), &|look| {
-            Some(way_out(look.note.as_ref()?, look.stopped()?, committed))
-        })
-        .await
-        {
+        let way = |look: &Look| Some(way_out(look.note.as_ref()?, look.stopped()?, committed));
+        let healing = heal(&mut member, Takeover::Of(who), &way);
+        let (ended, standing) = match watched(&server, Step::Recover, setting.progress, healing).await {
             Ok(healed) => {
                 let owed: Vec<FileNumber> =
                     healed.iter().filter(|one| one.is_owed).map(|one| one.file).collect();

@@ -4,6 +4,7 @@
 //! What a server does when this side is gone stands in the table of [`target::server`](crate::target::server): up to
 //! the commit it goes back by itself.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use crate::bundle::HealthCheck;
@@ -17,10 +18,10 @@ use crate::target::server::{
     TransactionId,
 };
 
-use super::health::wait_until_healthy;
+use super::health::{leftover, wait_until_healthy};
 use super::host::{Host, HostError};
 use super::recover::rescue;
-use super::step::{HostOutcome, Problem, Standing, Step};
+use super::step::{FailedCommand, HostOutcome, Moment, Problem, Standing, Step, Watcher, watched};
 
 /// How much longer than its own deadline a command's reply is waited for.
 const GRACE: Duration = Duration::from_secs(15);
@@ -75,8 +76,8 @@ pub struct Setting<'a> {
     pub applies: bool,
     /// Whether somebody wants it to stop: then everything is put back once the commands under way have ended.
     pub is_interrupted: &'a dyn Fn() -> bool,
-    /// Told of every step that a server has ended, and the time it took.
-    pub progress: &'a dyn Fn(&TargetName, Step, Duration),
+    /// Told of every step that a server begins and ends.
+    pub progress: Watcher<'a>,
 }
 
 /// A member under way.
@@ -113,10 +114,9 @@ async fn run_step(active: &mut [Active<'_>], step: Step, setting: &Setting<'_>) 
     let (first, rest) = active.split_at_mut(if step == Step::Stage { 1.min(active.len()) } else { 0 });
     for part in [first, rest] {
         in_parallel(part.iter_mut(), setting.bound, |one| async move {
-            let start = Instant::now();
-            match one.step(step, setting).await {
-                Ok(()) => (setting.progress)(one.member.server, step, start.elapsed()),
-                Err(problem) => one.failed = Some((step, problem)),
+            let server = one.member.server;
+            if let Err(problem) = watched(server, step, setting.progress, one.step(step, setting)).await {
+                one.failed = Some((step, problem));
             }
         })
         .await;
@@ -135,8 +135,11 @@ fn active_failed(active: &[Active<'_>]) -> bool {
 async fn finish(mut one: Active<'_>, last: Step, setting: &Setting<'_>) -> HostOutcome {
     let start = Instant::now();
     let server = one.member.server.clone();
-    let ended = if last == Step::Commit { one.commit().await } else { one.put_back(setting).await };
     let has_begun = one.has_begun;
+    if has_begun {
+        (setting.progress)(&server, last, Moment::Begun);
+    }
+    let ended = if last == Step::Commit { one.commit().await } else { one.put_back(setting).await };
     let standing = match ended {
         Ok(standing) => {
             one.member.host.close().await;
@@ -153,8 +156,11 @@ async fn finish(mut one: Active<'_>, last: Step, setting: &Setting<'_>) -> HostO
             standing
         }
     };
-    if has_begun && matches!((&standing, last), (Standing::New, Step::Commit) | (Standing::Old, Step::Undo)) {
-        (setting.progress)(&server, last, start.elapsed());
+    if has_begun {
+        let is_well =
+            matches!((&standing, last), (Standing::New, Step::Commit) | (Standing::Old, Step::Undo));
+        let time = start.elapsed();
+        (setting.progress)(&server, last, if is_well { Moment::Done(time) } else { Moment::Failed(time) });
     }
     HostOutcome { server, failed: one.failed, standing }
 }
@@ -175,7 +181,7 @@ impl Active<'_> {
                 }
                 Ok(())
             }
-            Step::Commit | Step::Undo => Ok(()),
+            Step::Look | Step::Commit | Step::Undo | Step::Recover => Ok(()),
         }
     }
 
@@ -256,7 +262,7 @@ pub(super) async fn make_read(
         return standing;
     }
     if let Err(problem) = apply_all(member, |file| owed.contains(&file)).await {
-        return Standing::Owed(problem);
+        return Standing::Owed(explained(problem, member).await);
     }
     if let Err(error) = member.host.ask(&Request::Settle).await {
         return Standing::Owed(error.into());
@@ -270,6 +276,22 @@ pub(super) async fn make_read(
         }
     }
     standing
+}
+
+/// A command's failure, with what may be behind it: containers that a killed recreation has left.
+async fn explained(problem: Problem, member: &mut Member<'_>) -> Problem {
+    let Problem::Command(mut command) = problem else { return problem };
+    let Member { host, changes, .. } = member;
+    let applies = changes.iter().flat_map(|change| change.apply);
+    let folders = applies.filter(|apply| apply.uses_docker()).filter_map(|apply| apply.folder.as_deref());
+    let folders: BTreeSet<&str> = folders.collect();
+    for folder in folders.into_iter().filter_map(|folder| ServerPath::parse(folder).ok()) {
+        if let Some((reason, way_out)) = leftover(&folder, host).await {
+            command.lines.push(reason);
+            command.hint = Some(way_out);
+        }
+    }
+    Problem::Command(command)
 }
 
 /// Runs the apply commands of these files, each command once.
@@ -300,7 +322,8 @@ pub(super) async fn run(
     match host.hear_within(apply.within + GRACE).await? {
         Reply::Ran(Ran::Done, _) => Ok(()),
         Reply::Ran(ran, output) => {
-            Err(Problem::Command(apply.run.join(" "), ran, output.last_lines(SHOWN_LINES, redactor)))
+            let (shown, lines) = (apply.run.join(" "), output.last_lines(SHOWN_LINES, redactor));
+            Err(Problem::Command(FailedCommand { shown, ran, lines, hint: None }))
         }
         _ => Err(HostError::from(Broken::NotAReply).into()),
     }

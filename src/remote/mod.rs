@@ -6,11 +6,13 @@ mod shelf;
 mod error;
 mod anchor;
 mod git;
+mod backup;
 mod s3;
 
 pub use anchor::{Anchor, AnchorFile};
+pub use backup::{BackupName, FolderShelf, outdated};
 pub use error::{RemoteError, RemoteProblem};
 pub use git::{GitHome, GitPlace};
 pub use home::{Entry, Fetched, Home, Next, Replaced, Version};
-pub use s3::{S3Place, S3Shelf};
+pub use s3::{PairSaid, S3Home, S3Pair, S3Place, S3Shelf};
 pub use shelf::{Item, Put, Removed, Shelf};

@@ -278,7 +278,14 @@ impl<'e> Engine<'e> {
 
     /// Goes back from here; `begun` steps were begun.
     fn turn(&mut self, begun: usize, reason: &str) -> Go {
+        let now = self.outside.watch.now();
+        let mut effects = self.record().effects.clone();
+        if let Some(note) = effects.last_mut().filter(|note| is_open(note)) {
+            // Whatever came of it is taken back now.
+            (note.outcome, note.settled) = (Outcome::Unknown, Some(now));
+        }
         let back = RotationRecord {
+            effects,
             direction: Direction::Back { begun },
             done: 0,
             state: State::Undoing,
@@ -363,7 +370,7 @@ impl<'e> Engine<'e> {
 
 /// Whether what came of an effect is not known.
 pub(super) fn is_open(note: &EffectNote) -> bool {
-    matches!(note.outcome, Outcome::Intended | Outcome::Unknown)
+    note.settled.is_none() && matches!(note.outcome, Outcome::Intended | Outcome::Unknown)
 }
 
 fn interrupted() -> Trouble {

@@ -23,6 +23,7 @@ mod server;
 mod install;
 mod health;
 mod bucket;
+mod backup;
 mod remote;
 mod notify;
 mod tree;
@@ -36,7 +37,8 @@ use tree::{Key, Node, Table, Value};
 const LARGEST_FILE: u64 = 16 * 1024 * 1024;
 
 /// The kinds of tables at the top of a schema file.
-const SECTIONS: [&str; 7] = ["secrets", "env-file", "github", "server", "history", "remote", "notify"];
+const SECTIONS: [&str; 8] =
+    ["secrets", "env-file", "github", "server", "history", "remote", "notify", "backup"];
 
 /// A mistake in a schema file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -204,6 +206,9 @@ fn build(
         if let Some((key, value)) = table.get_key_value("remote") {
             targets.remote(*context, key, value);
         }
+    }
+    for (context, name, value) in targets_of(tables, "backup") {
+        targets.backup(context, name, value);
     }
     for (context, table) in tables {
         if let Some((key, value)) = table.get_key_value("notify") {

@@ -69,6 +69,8 @@ pub struct BackupTarget {
     pub shelf: ShelfKind,
     /// How many backups stay.
     pub keep: Keep,
+    /// Whether each command that writes the store puts a backup there, and not `backup create` alone. Default: no.
+    pub every_write: bool,
     /// Where it is declared.
     pub place: Place,
 }
@@ -83,7 +85,7 @@ pub enum ShelfKind {
         /// What all keys start with; empty, or with a slash at its end.
         prefix: String,
     },
-    /// Files in a folder, relative to the project's folder.
+    /// Files in a folder: from the root, from home (`~/`), or relative to the project's folder.
     Folder(PathBuf),
 }
 
@@ -100,6 +102,13 @@ pub struct Keep {
     pub weekly: usize,
     /// Months. Default: 24.
     pub monthly: usize,
+}
+
+impl BackupTarget {
+    /// Whether the schema names secrets with which the place is reached.
+    pub fn has_own_credentials(&self) -> bool {
+        matches!(&self.shelf, ShelfKind::S3 { bucket, .. } if bucket.credentials.is_some())
+    }
 }
 
 impl Default for Keep {

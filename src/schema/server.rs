@@ -126,6 +126,13 @@ pub struct Apply {
     pub within: Duration,
 }
 
+impl Apply {
+    /// Whether it is a command of docker's.
+    pub fn uses_docker(&self) -> bool {
+        self.run.iter().any(|word| word == "docker" || word.ends_with("/docker"))
+    }
+}
+
 /// Something that must hold once the programs have read a new file.
 #[derive(Debug, Clone)]
 pub struct Health {

@@ -16,11 +16,8 @@ use super::client::{Peer, SharedNotes, Watch, end_reason, problem, shake};
 use super::destination::Destination;
 use super::dial::{Stream, dial};
 use super::error::{Phase, SshError, SshProblem};
-use super::process::{Output, Process};
+use super::process::{FAREWELL, Output, Process};
 use super::public_key::PublicKey;
-
-/// How long a server may take to say goodbye.
-const FAREWELL: Duration = Duration::from_secs(1);
 
 /// A stream to wherever the server can connect to; reads and writes are `tokio`'s.
 pub type Tunnel = ChannelStream<Msg>;
@@ -79,7 +76,8 @@ impl Connection {
     /// Starts a command to talk with.
     pub async fn start(&self, command: &str) -> Result<Process, SshError> {
         let channel = self.open_channel(self.handle.channel_open_session()).await?;
-        Process::start(channel, command, Arc::clone(&self.label), Arc::clone(&self.notes)).await
+        let (host, notes) = (Arc::clone(&self.label), Arc::clone(&self.notes));
+        Process::start(channel, command, host, notes, self.limit).await
     }
 
     /// Connects on from the server to another host, or to the server's own `127.0.0.1`. Who listens there is up to the
@@ -119,9 +117,13 @@ impl Connection {
     pub async fn close(self) {
         let mut next = Some(self);
         while let Some(connection) = next {
-            let _ = connection.handle.disconnect(Disconnect::ByApplication, "", "").await;
-            let _ = timeout(FAREWELL, connection.handle).await;
-            next = connection.jump.map(|jump| *jump);
+            let Self { handle, jump, .. } = connection;
+            let _ = timeout(FAREWELL, async {
+                let _ = handle.disconnect(Disconnect::ByApplication, "", "").await;
+                handle.await
+            })
+            .await;
+            next = jump.map(|jump| *jump);
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use russh::client::Msg;
 use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use zeroize::Zeroizing;
 
 use crate::secret::SecretText;
@@ -19,6 +19,10 @@ const OUTPUT_LIMIT: usize = 16 << 20;
 
 /// Bytes of standard error that are kept, the last ones.
 const ERROR_LIMIT: usize = 64 << 10;
+
+/// How long it may take to tell a server that nothing more is wanted of it. On a line that was cut while much was on its
+/// way, whatever is sent waits for ever behind that.
+pub(super) const FAREWELL: Duration = Duration::from_secs(1);
 
 /// How a command ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,12 +60,14 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts a command over a channel that is open. Whether the server runs it shows at the first reading.
+    /// Starts a command over a channel that is open, within a limit. Whether the server runs it shows at the first
+    /// reading.
     pub(super) async fn start(
         channel: Channel<Msg>,
         command: &str,
         host: Arc<str>,
         notes: SharedNotes,
+        limit: Duration,
     ) -> Result<Self, SshError> {
         let (reader, writer) = channel.split();
         let process = Self {
@@ -74,7 +80,8 @@ impl Process {
             host,
             notes,
         };
-        let asked = process.writer.exec(true, command).await;
+        let asked = timeout(limit, process.writer.exec(true, command)).await;
+        let asked = asked.map_err(|_| process.error(SshProblem::TimedOut(Phase::Command, limit)))?;
         asked.map_err(|error| process.error(problem(error, Phase::Command)))?;
         Ok(process)
     }
@@ -87,13 +94,11 @@ impl Process {
     }
 
     /// Says that no more input comes.
-    pub async fn close_stdin(&mut self) -> Result<(), SshError> {
-        if self.ending.is_some() || self.complete {
-            return Ok(());
+    pub async fn close_stdin(&mut self) {
+        if self.ending.is_none() && !self.complete {
+            // It may have ended just now, which is no error of ours; a line that is cut shows at the next reading.
+            let _ = timeout(FAREWELL, self.writer.eof()).await;
         }
-        // It may have ended just now, which is no error of ours.
-        let _ = self.writer.eof().await;
-        Ok(())
     }
 
     /// The next line of its standard output, without its end; `None` when there are no more. The last line counts only
@@ -115,8 +120,8 @@ impl Process {
 
     /// Closes its standard input and waits for its end.
     pub async fn wait(mut self, limit: Duration) -> Result<Output, SshError> {
-        self.close_stdin().await?;
         let end = Instant::now() + limit;
+        self.close_stdin().await;
         while !self.complete {
             if let Err(found) = self.receive_until(end).await {
                 let error = self.error(timed(found, limit));
@@ -133,8 +138,11 @@ impl Process {
     /// Asks the server to end it, and lets go of it. OpenSSH passes no signal on to logins of root's: there a command
     /// notices by the end of its input or by the failure to write, and should end by itself then.
     pub async fn stop(self) {
-        let _ = self.writer.signal(Sig::TERM).await;
-        let _ = self.writer.close().await;
+        let _ = timeout(FAREWELL, async {
+            let _ = self.writer.signal(Sig::TERM).await;
+            let _ = self.writer.close().await;
+        })
+        .await;
     }
 
     /// Writes the input, closes it and waits for the end, all within one limit.

@@ -83,6 +83,8 @@ pub struct Committed {
     pub merged: bool,
     /// What was written, if anything was.
     pub document: Option<Document>,
+    /// The same as it lies on the disk.
+    pub sealed: Option<Vec<u8>>,
 }
 
 /// Changes to an opened store.
@@ -253,6 +255,7 @@ impl Edit<'_> {
             written: false,
             merged: newer.is_some(),
             document: None,
+            sealed: None,
         };
         let has_upkeep = self.upkeep.rekey
             || recipients.as_slice() != theirs.recipients()

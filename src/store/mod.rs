@@ -35,6 +35,7 @@ mod compare;
 mod join;
 mod sealed;
 mod delivery;
+mod revive;
 
 pub use compare::{Comparison, compare};
 pub use delivery::{open_text, seal_text};
@@ -58,6 +59,7 @@ pub use public_keys::{PublicKey, is_private};
 pub use pushes::{LastPush, Pushed, Pushes};
 pub use readers::Worklist;
 pub use recipient::{KeyKind, PASSPHRASE, RecipientError, RecipientKey, fingerprint, short_key};
+pub use revive::revive;
 pub use rotations::{Direction, EffectNote, Material, Outcome, RotationRecord, State, Values};
 pub use sealed::{SealedForm, sealed_form, with_conflict_markers};
 pub use state::{Decrypted, SIZE_LIMIT, Sealed, Store, StoreId, Unlocked, open};

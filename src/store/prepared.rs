@@ -45,7 +45,7 @@ impl Prepared {
             let mode = disk.permissions(&self.path)?.mode & 0o777;
             disk.replace(&self.path, sealed, mode)?;
         }
-        Ok(self.committed)
+        Ok(Committed { sealed: self.sealed, ..self.committed })
     }
 }
 

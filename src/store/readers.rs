@@ -53,6 +53,8 @@ pub(super) struct Upkeep {
     /// Whether the file is to be sealed anew in any case.
     pub(super) rekey: bool,
     worklists: Vec<Worklist>,
+    /// Values that the edit brings back and that somebody knows who is no reader.
+    known: Vec<(BTreeSet<SecretName>, Exposure)>,
     waived: BTreeMap<SecretName, Waiver>,
 }
 
@@ -70,6 +72,13 @@ impl Edit<'_> {
     /// Marks as exposed what a former reader could read.
     pub fn expose(&mut self, worklist: Worklist) {
         self.upkeep.worklists.push(worklist);
+    }
+
+    /// Marks as exposed what the edit gives these secrets: values that somebody knows, named by `to`, who may not read
+    /// the store.
+    pub fn expose_values(&mut self, names: BTreeSet<SecretName>, to: String, now: Timestamp) {
+        let reason = Exposure::STORED.to_owned();
+        self.upkeep.known.push((names, Exposure { since: now, to, reason, waived: None, ended: None }));
     }
 
     /// Lets an exposed value stay as it is.
@@ -121,6 +130,13 @@ impl Upkeep {
                 let (to, reason) = (worklist.to.clone(), reason.to_owned());
                 let new = Exposure { since: worklist.since, to, reason, waived: None, ended: None };
                 mark(&mut exposures, name.clone(), new);
+            }
+        }
+        for (names, exposure) in &self.known {
+            for (name, _) in
+                listed.iter().filter(|(name, change)| *change != Change::Removed && names.contains(name))
+            {
+                mark(&mut exposures, name.clone(), exposure.clone());
             }
         }
         for (name, waiver) in &self.waived {

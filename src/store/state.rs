@@ -154,6 +154,12 @@ impl Unlocked {
         &self.path
     }
 
+    /// The store as it lies on the disk now, with the same identities.
+    pub fn reopened(self, disk: &Disk) -> Result<Self, StoreError> {
+        let Self { path, keys, .. } = self;
+        Store::at(path).unlock(disk, keys)
+    }
+
     /// The recipients that the identities at hand are for, as far as that is known without asking anybody.
     pub fn at_hand(&self) -> Vec<String> {
         self.keys.identities.iter().flat_map(Identity::known_recipients).collect()

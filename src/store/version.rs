@@ -19,6 +19,8 @@ pub enum Origin {
     Import,
     /// An earlier value, brought back by `rollback`.
     Rollback,
+    /// Out of a backup.
+    Restore,
     /// Made by a rotation, or brought back where one was undone.
     Rotate,
 }
@@ -31,6 +33,7 @@ impl Origin {
             Self::Generate => "generate",
             Self::Import => "import",
             Self::Rollback => "rollback",
+            Self::Restore => "restore",
             Self::Rotate => "rotate",
         }
     }

@@ -33,6 +33,8 @@ pub enum Variable {
     GithubActions,
     /// Set and not empty: no colours.
     NoColor,
+    /// The kind of terminal; `dumb` is one that cannot draw over its lines.
+    Term,
     /// Who is working.
     User,
     /// A file of certificate authorities to trust in place of the system's.
@@ -90,6 +92,7 @@ impl Variable {
             Self::Path => "PATH",
             Self::GithubActions => "GITHUB_ACTIONS",
             Self::NoColor => "NO_COLOR",
+            Self::Term => "TERM",
             Self::User => "USER",
             Self::SslCertFile => "SSL_CERT_FILE",
             Self::SslCertDir => "SSL_CERT_DIR",

@@ -5,6 +5,7 @@ mod clock;
 mod disk;
 mod env;
 mod errand;
+mod folder;
 mod keyring;
 mod lock;
 mod memory;
@@ -24,6 +25,7 @@ pub use disk::{
 };
 pub use env::{Environment, Variable};
 pub use errand::errand;
+pub use folder::FolderEntry;
 pub use keyring::{Keyring, KeyringError};
 pub use lock::{FolderLock, LockError};
 pub use memory::{keep_in_memory, locked_buffer, protect_process, shortcoming};
@@ -32,8 +34,8 @@ pub use process::{
 };
 pub use program::{Finished, Program};
 pub use random::{OsRandom, Random};
-pub use runtime::{Runtime, block_on};
+pub use runtime::{Runtime, block_on, with_ticks};
 pub use stamp::Stamp;
 pub use stdio::{StandardInput, StandardOutput, read_wiped};
 pub use system::{System, host_name};
-pub use terminal::{ControllingTerminal, NoTerminal, SharedTerminal, Terminal};
+pub use terminal::{ControllingTerminal, NoTerminal, SharedTerminal, Terminal, terminal_size};

@@ -2,6 +2,10 @@
 
 use std::future::Future;
 use std::io;
+use std::pin::pin;
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
 
 /// A place for asynchronous work that is kept from one piece of it to the next, and with it what they share: connections.
 pub struct Runtime(Option<tokio::runtime::Runtime>);
@@ -33,4 +37,18 @@ impl Drop for Runtime {
 /// Does asynchronous work on this thread and gives what came of it. Must not be called from within such work.
 pub fn block_on<F: Future>(work: F) -> io::Result<F::Output> {
     Ok(Runtime::new()?.block_on(work))
+}
+
+/// Does asynchronous work, and calls `tick` every so often while it lasts.
+pub async fn with_ticks<F: Future>(work: F, every: Duration, mut tick: impl FnMut()) -> F::Output {
+    let mut work = pin!(work);
+    let mut ticks = interval(every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut work => return done,
+            _ = ticks.tick() => tick(),
+        }
+    }
 }

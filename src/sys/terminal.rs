@@ -5,7 +5,8 @@ use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+use rustix::stdio::stderr;
+use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcgetwinsize, tcsetattr};
 use zeroize::Zeroizing;
 
 use crate::secret::SecretValue;
@@ -171,6 +172,12 @@ fn read_line(tty: &mut File) -> io::Result<Zeroizing<String>> {
         line.pop();
     }
     to_text(&line)
+}
+
+/// The columns and rows of the terminal that standard error is; `None` where it is none, or does not know.
+pub fn terminal_size() -> Option<(usize, usize)> {
+    let size = tcgetwinsize(stderr()).ok()?;
+    (size.ws_col > 0 && size.ws_row > 0).then_some((size.ws_col.into(), size.ws_row.into()))
 }
 
 /// Nobody to ask.

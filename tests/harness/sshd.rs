@@ -22,11 +22,13 @@ pub struct Setup {
     address: String,
     host_keys: Vec<&'static str>,
     settings: String,
+    launcher: Vec<String>,
 }
 
 /// A server that runs.
 pub struct Sshd {
     child: Child,
+    launcher: Vec<String>,
     folder: tempfile::TempDir,
     /// Its address, on loopback.
     pub address: String,
@@ -53,6 +55,12 @@ impl Setup {
         self
     }
 
+    /// Has it started by another program, which must become it: `nsenter --net=…`.
+    pub fn launcher(mut self, words: &[String]) -> Self {
+        self.launcher = words.to_vec();
+        self
+    }
+
     /// Starts it and waits until it listens.
     pub fn start(self) -> Sshd {
         let folder = tempfile::tempdir().unwrap();
@@ -68,10 +76,11 @@ impl Setup {
             fs::create_dir_all("/run/sshd").unwrap();
         }
         for _ in 0..ATTEMPTS {
-            let port = free_port(&self.address);
+            // In a network of its own every port is free.
+            let port = free_port(if self.launcher.is_empty() { &self.address } else { "127.0.0.1" });
             self.write_config(folder.path(), port);
-            if let Some(child) = listening(folder.path()) {
-                return Sshd { child, folder, address: self.address, port };
+            if let Some(child) = listening(folder.path(), &self.launcher) {
+                return Sshd { child, launcher: self.launcher, folder, address: self.address, port };
             }
         }
         panic!("sshd does not start: {}", fs::read_to_string(folder.path().join("log")).unwrap());
@@ -103,7 +112,12 @@ impl Sshd {
 
     /// Settings to change before it starts.
     pub fn setup() -> Setup {
-        Setup { address: "127.0.0.1".to_owned(), host_keys: vec!["ed25519"], settings: String::new() }
+        Setup {
+            address: "127.0.0.1".to_owned(),
+            host_keys: vec!["ed25519"],
+            settings: String::new(),
+            launcher: Vec::new(),
+        }
     }
 
     /// A path in the server's own folder, which is removed with it.
@@ -175,7 +189,7 @@ impl Sshd {
 
     /// Starts it again, where and as it was.
     pub fn restart(&mut self) {
-        self.child = listening(self.folder.path()).unwrap();
+        self.child = listening(self.folder.path(), &self.launcher).unwrap();
     }
 }
 
@@ -225,9 +239,11 @@ pub fn free_port(address: &str) -> u16 {
 }
 
 /// Starts sshd; `None` if it ended, which it does when the port was taken meanwhile.
-fn listening(folder: &Path) -> Option<Child> {
+fn listening(folder: &Path, launcher: &[String]) -> Option<Child> {
     let log = fs::File::create(folder.join("log")).unwrap();
-    let mut child = Command::new(PROGRAM)
+    let words: Vec<&str> = launcher.iter().map(String::as_str).chain([PROGRAM]).collect();
+    let mut child = Command::new(words[0])
+        .args(&words[1..])
         .args(["-D", "-e", "-f"])
         .arg(folder.join("sshd_config"))
         .stdin(Stdio::null())

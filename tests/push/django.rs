@@ -7,7 +7,7 @@ use crate::harness::sshd;
 
 use super::Fleet;
 
-fn tools() -> PathBuf {
+pub fn tools() -> PathBuf {
     let folder =
         std::env::var_os("LUCA_SECRETS_TOOLS").map_or_else(|| "target/test-tools".into(), PathBuf::from);
     std::path::absolute(folder).unwrap()

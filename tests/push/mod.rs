@@ -1,9 +1,12 @@
 //! `push` to servers, through the real OpenSSH: three hosts on addresses of loopback.
 
+mod containers;
+mod cut;
 mod django;
 mod faults;
 mod kills;
 mod pin;
+mod progress;
 mod recover;
 mod refusals;
 mod restore;
@@ -39,8 +42,12 @@ impl Fleet {
 
     /// The same with an apply command for `sh -c` and a line for the health check; `[app]` is the application's folder.
     pub fn with(hosts: usize, apply: &str, health: &str) -> Self {
-        let hosts: Vec<Sshd> =
-            (1..=hosts).map(|n| Sshd::setup().address(&format!("127.0.0.{n}")).start()).collect();
+        let start = |n| Sshd::setup().address(&format!("127.0.0.{n}")).start();
+        Self::of((1..=hosts).map(start).collect(), apply, health)
+    }
+
+    /// The same with servers that run already.
+    pub fn of(hosts: Vec<Sshd>, apply: &str, health: &str) -> Self {
         let world = World::filled();
         let fleet = Self { world, hosts };
         for host in 0..fleet.hosts.len() {

@@ -203,7 +203,7 @@ fn failures_wait_and_stop_after_three() {
     );
     let status = world.run(&["status", "--offline"]).at("2026-11-23T23:00:00Z").done();
     assert_eq!(status.code, 3);
-    assert!(status.stdout.contains("  rotation held: app.token\n"), "{}", status.stdout);
+    assert!(status.stdout.contains("  rotation stopped after failures: app.token\n"), "{}", status.stdout);
     assert_eq!(value(&world, "app.token"), "first token\n");
 }
 

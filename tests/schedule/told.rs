@@ -45,7 +45,13 @@ fn a_program_is_told_once_a_day_and_no_value() {
     // Where one is held nothing else is begun.
     assert_eq!(world.run(&["get", "app.worker"]).success().stdout, "first worker\n");
     let status = world.run(&["status", "--offline"]).done();
-    assert_eq!((status.code, status.stdout.contains("  rotation held: app.token\n")), (3, true));
+    assert_eq!(
+        (
+            status.code,
+            status.stdout.contains("  rotation of app.token: held since 2026-11-23T10:00:00Z by tester@host")
+        ),
+        (3, true)
+    );
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::remote::{GitHome, GitPlace, Home};
+use crate::remote::{GitHome, GitPlace, Home, S3Home};
 use crate::schema::{HomeKind, LoadError, Remote, Schema};
 use crate::store::Document;
 
@@ -27,9 +27,10 @@ pub(in crate::cli) struct Known {
 }
 
 impl Context {
-    /// Takes note of the home that the schema gives the store.
+    /// Takes note of the home that the schema gives the store, and of the places for its backups.
     pub(in crate::cli) fn note_home(&mut self, schema: &Schema) {
         self.home.settings = Settings::Read(schema.remote.clone().map(Box::new));
+        self.places = Some(schema.backups.values().cloned().collect());
     }
 
     /// The store's home, unless there is none or it is to be left alone. `document` is the opened store, which may hold
@@ -58,10 +59,13 @@ impl Context {
             return Ok(remote.as_deref().cloned());
         }
         let remote = match crate::schema::load(&self.disk, &self.settings.schemas) {
-            Ok(schema) => schema.remote,
+            Ok(schema) => {
+                self.note_home(&schema);
+                schema.remote
+            }
             Err(LoadError::NoSchema(_)) => None,
             // A mistake elsewhere in it is no reason to stop.
-            Err(LoadError::Invalid(_)) if !self.mentions_a_home() => None,
+            Err(LoadError::Invalid(_)) if !self.schema_has("[remote") => None,
             Err(error) => {
                 return Err(Failure::from(error).hint(
                     "whether the store has a home away from this machine cannot be seen; --offline leaves it alone",
@@ -72,14 +76,14 @@ impl Context {
         Ok(remote)
     }
 
-    /// Whether a schema that cannot be read has a table for a home.
-    fn mentions_a_home(&self) -> bool {
-        let is_header = |line: &str| line.trim_start().starts_with("[remote");
+    /// Whether a schema that cannot be read has a table whose header starts so.
+    pub(in crate::cli) fn schema_has(&self, header: &str) -> bool {
+        let is_header = |line: &str| line.trim_start().starts_with(header);
         let files = crate::schema::read_files(&self.disk, &self.settings.schemas).unwrap_or_default();
         files.iter().any(|(_, text)| text.lines().any(is_header))
     }
 
-    fn connect(&self, remote: &Remote, _document: Option<&Document>) -> Result<Box<dyn Home>, Failure> {
+    fn connect(&self, remote: &Remote, document: Option<&Document>) -> Result<Box<dyn Home>, Failure> {
         match &remote.home {
             HomeKind::Git { remote, branch, path } => {
                 let inherited = self.env.for_children();
@@ -91,7 +95,10 @@ impl Context {
                 };
                 Ok(Box::new(GitHome::new(remote, branch, path, place, self.disk.clone())?))
             }
-            HomeKind::S3 { .. } => Err(Failure::new("s3: not yet")),
+            HomeKind::S3 { bucket, key } => {
+                let place = self.s3_place(bucket, document)?;
+                Ok(Box::new(S3Home::new(&place, key, self.env.state_folder(), self.disk.clone())?))
+            }
         }
     }
 }

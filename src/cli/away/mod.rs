@@ -1,6 +1,5 @@
 //! The store and its home away from this machine: what both have in common, what came from there, what goes there.
 
-#[allow(dead_code, reason = "for the store's home, which comes next")]
 mod bucket;
 mod home;
 mod look;

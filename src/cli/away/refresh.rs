@@ -26,11 +26,16 @@ impl Context {
     /// The opened store with what others wrote since; what was written here without a network is brought to them. Where
     /// the home cannot be reached the copy here has to do, with a warning.
     pub(in crate::cli) fn up_to_date(&mut self, store: Unlocked) -> Result<Unlocked, Failure> {
-        let Some(mut away) = self.away(Some(store.document()))? else { return Ok(store) };
+        if self.catch_up(&store)? { self.unlock() } else { Ok(store) }
+    }
+
+    /// The same for a store that stays as it was opened: whether the copy here is another one now.
+    pub(in crate::cli) fn catch_up(&mut self, store: &Unlocked) -> Result<bool, Failure> {
+        let Some(mut away) = self.away(Some(store.document()))? else { return Ok(false) };
         let mut is_new = false;
         let mut outcome = Ok(());
         for attempt in 1..=ATTEMPTS {
-            match away.keep_up(&store, &mut is_new, self) {
+            match away.keep_up(store, &mut is_new, self) {
                 Ok(Kept::Up) => {}
                 Ok(Kept::Lost) if attempt < ATTEMPTS => continue,
                 Ok(Kept::Lost) => {
@@ -47,8 +52,7 @@ impl Context {
             break;
         }
         self.keep_away(away);
-        outcome?;
-        if is_new { self.unlock() } else { Ok(store) }
+        outcome.map(|()| is_new)
     }
 
     fn warn_of_old_copy(&mut self, why: &str) {

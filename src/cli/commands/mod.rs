@@ -1,5 +1,6 @@
 //! One file per command: its arguments, then what it does.
 
+pub(super) mod backup;
 mod bundles;
 pub(super) mod check;
 pub(super) mod compare;
@@ -17,6 +18,7 @@ pub(super) mod init;
 pub(super) mod list;
 pub(super) mod manual;
 pub(super) mod merge;
+pub(super) mod postgres;
 pub(super) mod push;
 mod readers;
 pub(super) mod recipients;

@@ -1,8 +1,5 @@
 //! `push`: from the store to where the values are used.
 
-use std::cell::RefCell;
-use std::time::Duration;
-
 use clap::Args;
 
 use crate::cli::args::{DryRunArg, JsonArg, YesArg};
@@ -11,13 +8,14 @@ use crate::cli::commands::targets::{Wanted, lines, reports, unseen_at_github, wa
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::github::{Look, say_outcomes};
+use crate::cli::progress::Progress;
 use crate::cli::recovery::{Asked, unheld};
 use crate::cli::report::count;
 use crate::cli::servers::{self, Allowed, Found, REQUEST_TIME, Reachable};
 use crate::http::Client;
-use crate::name::{TargetName, VariableName};
+use crate::name::VariableName;
+use crate::push::Standing;
 use crate::push::github::{GithubPlan, Only};
-use crate::push::{Standing, Step};
 use crate::schema::Schema;
 use crate::store::Document;
 use crate::sys::{Signals, block_on};
@@ -146,10 +144,7 @@ async fn push_to_servers(
     // From here Ctrl-C means: put everything back.
     let signals = Signals::hold().map_err(|error| unheld(&error))?;
     let outcomes = {
-        let ui = RefCell::new(&mut context.ui);
-        let progress = |server: &TargetName, step: Step, time: Duration| {
-            ui.borrow_mut().say(&format!("server {server}: {} ({:.1} s)", step.done(), time.as_secs_f64()));
-        };
+        let progress = Progress::new(&mut context.ui);
         servers::push(&found, hosts, !args.no_apply, &client, &|| signals.arrived(), &progress).await
     };
     let mut failure = servers::say_outcomes(&outcomes, "pushed", context);

@@ -16,13 +16,13 @@ use crate::cli::timetable::{Stands, timetable};
 use crate::push::github::Only;
 use crate::push::{Action, FilePlan};
 use crate::schema::{self, Schema, Severity};
-use crate::store::Document;
+use crate::store::{Document, RotationRecord, State};
 use crate::target::github::Options;
 
 /// Show how the secrets stand, and the servers and GitHub that they are pushed to
 ///
-/// What is missing or wrong, exposed, and due for a new value; which rotations are held, wait for a person, or should
-/// have run and did not; for each target which generation it has, how many of its
+/// What is missing or wrong, exposed, and due for a new value; which rotations are under way, and which should have run and
+/// did not; for each target which generation it has, how many of its
 /// variables are stale, what somebody has changed there, and who pushed last. The exit code is 3 if anything needs a
 /// person, and 1 where something could not be looked at.
 #[derive(Args)]
@@ -49,11 +49,23 @@ struct Report {
     due: Vec<String>,
     /// Should have been rotated: a scheduler that has stopped shows here.
     overdue: Vec<String>,
-    /// Rotations that a person has to decide about, those that failed too often among them.
-    held: Vec<String>,
-    /// Rotations in which a person has something to do.
-    waiting: Vec<String>,
+    /// Have failed too often to be tried again without a person.
+    stopped: Vec<String>,
+    /// Rotations under way, with how far they are.
+    rotations: Vec<Rotation>,
     targets: Vec<Target>,
+}
+
+/// A rotation under way.
+#[derive(Serialize)]
+struct Rotation {
+    #[serde(rename = "rotation")]
+    name: String,
+    state: &'static str,
+    since: String,
+    by: String,
+    until: Option<String>,
+    reason: Option<String>,
 }
 
 /// One file on a server, or one scope of GitHub.
@@ -102,7 +114,8 @@ impl Report {
         self.conflicts.is_empty()
             && self.errors == 0
             && self.exposed.is_empty()
-            && [&self.due, &self.overdue, &self.held, &self.waiting].into_iter().all(Vec::is_empty)
+            && [&self.due, &self.overdue, &self.stopped].into_iter().all(Vec::is_empty)
+            && self.rotations.iter().all(|one| one.state == State::Grace.word())
             && self.targets.iter().all(well)
     }
 }
@@ -133,9 +146,20 @@ fn of_store(schema: &Schema, document: &Document, now: Timestamp) -> Report {
         exposed: document.exposed().map(|(name, _)| name.to_string()).collect(),
         due,
         overdue,
-        held: standing(&[Stands::Held, Stands::Stopped]),
-        waiting: standing(&[Stands::Waiting]),
+        stopped: standing(&[Stands::Stopped]),
+        rotations: document.live_rotations().map(rotation).collect(),
         targets: Vec::new(),
+    }
+}
+
+fn rotation((name, record): (&SecretName, &RotationRecord)) -> Rotation {
+    Rotation {
+        name: name.to_string(),
+        state: record.state.word(),
+        since: record.started.to_string(),
+        by: record.by.clone(),
+        until: record.not_before.map(|until| until.to_string()),
+        reason: record.reason.clone(),
     }
 }
 
@@ -235,12 +259,17 @@ fn lines(report: &Report) -> Vec<String> {
         ("exposed", &report.exposed),
         ("due", &report.due),
         ("overdue", &report.overdue),
-        ("rotation held", &report.held),
-        ("rotation waiting", &report.waiting),
+        ("rotation stopped after failures", &report.stopped),
     ] {
         if !names.is_empty() {
             lines.push(format!("  {word}: {}", names.join(", ")));
         }
+    }
+    for one in &report.rotations {
+        let reason = one.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        let until = one.until.as_ref().map(|until| format!(", not before {until}")).unwrap_or_default();
+        let Rotation { name, state, since, by, .. } = one;
+        lines.push(format!("  rotation of {name}: {state} since {since} by {by}{until}{reason}"));
     }
     lines.extend(report.targets.iter().map(line));
     lines

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
+use crate::cli::progress::Progress;
 use crate::cli::report::{commit, count};
-use crate::cli::ui::Ui;
+
 use crate::http::{Client, Pause, TimerPause};
 use crate::name::{TargetName, VariableName};
 use crate::push::github::{Access, Desired, Hub, Only, Outcome, Outside, REQUEST_TIME, accesses};
@@ -19,6 +20,9 @@ use crate::sys::{Keyring, Random, block_on};
 use crate::target::github::Options;
 
 use super::look::Look;
+
+/// What the work is shown as.
+const HERE: &str = "GitHub";
 
 /// From how long a wait is worth telling of.
 const WORTH_TELLING: Duration = Duration::from_secs(5);
@@ -34,14 +38,12 @@ pub(in crate::cli) struct GithubTargets {
 }
 
 /// Waits, and says so where it takes long.
-struct Telling<'u> {
-    ui: RefCell<&'u mut Ui>,
-}
+struct Telling<'p, 'u>(&'p Progress<'u>);
 
-impl Pause for Telling<'_> {
+impl Pause for Telling<'_, '_> {
     fn pause(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + '_>> {
         if time >= WORTH_TELLING {
-            self.ui.borrow_mut().say(&format!("GitHub asks to wait {} s", time.as_secs()));
+            self.0.say(&format!("GitHub asks to wait {} s", time.as_secs()));
         }
         TimerPause.pause(time)
     }
@@ -85,23 +87,28 @@ impl Context {
         Ok(GithubTargets { desired, accesses, key, generation, keep })
     }
 
-    /// Does something with GitHub over new connections.
+    /// Does something with GitHub over new connections; `doing` says what, while it lasts.
     fn with_hub<T>(
         &mut self,
+        doing: &str,
         targets: &GithubTargets,
         work: impl AsyncFnOnce(&Hub<'_>) -> T,
     ) -> Result<T, Failure> {
         let client = Client::new(&self.env, REQUEST_TIME).map_err(Failure::new)?;
         let random: RefCell<&mut dyn Random> = RefCell::new(&mut *self.random);
-        let pause = Telling { ui: RefCell::new(&mut self.ui) };
+        let progress = Progress::new(&mut self.ui);
+        let pause = Telling(&progress);
         let outside = Outside { client: &client, clock: &*self.clock, random: &random, pause: &pause };
         let hub = Hub::new(&outside, &targets.accesses, targets.desired.len());
         let (done, requests) = block_on(async {
-            let done = work(&hub).await;
+            progress.begin(HERE, doing);
+            let requests = || progress.tell(HERE, format!("{doing}, {}", count(hub.requests(), "request")));
+            let done = progress.during(work(&hub), requests).await;
             (done, hub.requests())
         })
         .map_err(|error| Failure::new(format_args!("no connections can be made: {error}")))?;
         drop(hub);
+        drop(progress);
         self.explain(&format!("GitHub was asked {}", count(requests, "time")));
         Ok(done)
     }
@@ -123,8 +130,8 @@ impl GithubTargets {
         if self.desired.is_empty() {
             return Ok(Vec::new());
         }
-        let plans =
-            context.with_hub(self, async |hub| hub.plan(&self.desired, &self.key, options, only).await)?;
+        let plans = context
+            .with_hub("looking", self, async |hub| hub.plan(&self.desired, &self.key, options, only).await)?;
         let looks = self.desired.iter().zip(plans).map(|(desired, plan)| Look {
             target: &desired.target,
             scope: desired.scope.to_string(),
@@ -160,7 +167,7 @@ impl GithubTargets {
         }
         let begun = plans.iter().map(|(_, plan)| (&plan.target, plan.before.clone(), plan.begun()));
         self.record(begun, store, context).map_err(|failure| failure.hint("nothing was pushed to GitHub"))?;
-        let outcomes = context.with_hub(self, async |hub| hub.apply(&plans).await)?;
+        let outcomes = context.with_hub("writing", self, async |hub| hub.apply(&plans).await)?;
         let author = context.author();
         let last = LastPush { generation: self.generation, at: author.now, by: author.name };
         let ended = outcomes.iter().map(|outcome| {

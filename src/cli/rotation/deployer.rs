@@ -1,18 +1,17 @@
 //! The consumers of values: the servers' files first, as one transaction, then GitHub, where nothing can be put back.
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::github::{GithubTargets, Look};
+use crate::cli::progress::Progress;
 use crate::cli::recovery::Asked;
 use crate::cli::servers::{self, Allowed, Found, REQUEST_TIME};
 use crate::http::Client;
-use crate::name::{SecretName, TargetName};
+use crate::name::SecretName;
 use crate::push::github::{GithubProblem, Only, Outcome};
-use crate::push::{Difference, FilePlan, HostError, HostOutcome, Objection, Problem, Standing, Step};
+use crate::push::{Difference, FilePlan, HostError, HostOutcome, Objection, Problem, Standing};
 use crate::rotate::{Deployer, Trouble, TroubleKind};
 use crate::sys::block_on;
 use crate::target::github::{GithubError, Options};
@@ -123,7 +122,8 @@ impl Desk<'_> {
             context.contacts(self.schema, store.document(), &consumers.servers).map_err(trouble)?;
         let client = Client::new(&context.env, REQUEST_TIME).map_err(Trouble::unavailable)?;
         let work = async {
-            let (mut found, hosts) = servers::look(contacts, self.schema, store.document(), &context).await;
+            let (mut found, hosts) =
+                servers::look(contacts, self.schema, store.document(), &mut context).await;
             unseen(&found)?;
             if found.iter().flat_map(|one| files(one, consumers)).any(is_interrupted) {
                 return Ok(None);
@@ -136,11 +136,7 @@ impl Desk<'_> {
                     .filter(|file| !consumers.has_file(&file.env_file))
                     .for_each(FilePlan::leave);
             }
-            let ui = RefCell::new(&mut context.ui);
-            let progress = |server: &TargetName, step: Step, time: Duration| {
-                let seconds = time.as_secs_f64();
-                ui.borrow_mut().say(&format!("  server {server}: {} ({seconds:.1} s)", step.done()));
-            };
+            let progress = Progress::new(&mut context.ui);
             let is_interrupted = || self.is_interrupted();
             Ok(Some(servers::push(&found, hosts, true, &client, &is_interrupted, &progress).await))
         };

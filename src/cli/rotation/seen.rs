@@ -26,7 +26,7 @@ impl Seen for Progress<'_, '_> {
         // Those that wait for somebody say so themselves.
         if !matches!(step.action, Action::Ask) {
             let line = format!("{}: {} …", self.desk.name, step.shown);
-            self.desk.context.borrow_mut().ui.passing(&line);
+            self.desk.context.borrow_mut().ui.draw(&[line]);
         }
     }
 

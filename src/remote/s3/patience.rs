@@ -22,21 +22,20 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 /// What is left of the time for a call.
 pub(super) struct Patience {
     until: Instant,
-    tries: u32,
 }
 
 impl Patience {
     /// All of it. To be called within the runtime.
     pub(super) fn new() -> Self {
-        Self { until: Instant::now() + WHOLE, tries: 0 }
+        Self { until: Instant::now() + WHOLE }
     }
 
-    /// Waits before another try: a random part of a time that doubles. `false` if there is no time left for one, or there
-    /// were that many.
-    pub(super) async fn pause(&mut self, tries: u32) -> bool {
-        let longest = FIRST_PAUSE.saturating_mul(1 << self.tries.min(10)).min(LONGEST_PAUSE);
-        self.tries += 1;
-        if self.tries >= tries {
+    /// Waits before another try: a random part of a time that doubles with their number. `false` if there is no time left
+    /// for one, or there were as many as it is worth.
+    pub(super) async fn pause(&self, tries: &mut u32, most: u32) -> bool {
+        let longest = FIRST_PAUSE.saturating_mul(1 << (*tries).min(10)).min(LONGEST_PAUSE);
+        *tries += 1;
+        if *tries >= most {
             return false;
         }
         let mut byte = [u8::MAX];

@@ -38,6 +38,12 @@ impl Trouble {
         Self { problem, tries: TRIES, in_doubt: false }
     }
 
+    /// Others write the same key at once, and the service decides for nobody.
+    pub(super) fn contested() -> Self {
+        let problem = RemoteProblem::Busy("others write there all the time".to_owned());
+        Self { problem, tries: 20, in_doubt: false }
+    }
+
     /// There is no network, or nobody there. Whoever works without one should not wait for long.
     fn no_connection(text: &str) -> Self {
         Self { problem: RemoteProblem::Unreachable(text.to_owned()), tries: 3, in_doubt: false }

@@ -42,6 +42,8 @@ pub(super) struct Head {
     /// When it was written, by the service's clock.
     pub(super) at: Option<Timestamp>,
     pub(super) size: Option<u64>,
+    /// Whether the bucket keeps what was there before.
+    pub(super) is_versioned: bool,
     /// Whether a lock still keeps it.
     pub(super) is_locked: bool,
 }
@@ -111,10 +113,11 @@ impl Wire {
         patience: &mut Patience,
         once: impl AsyncFn() -> Result<T, Trouble>,
     ) -> Result<T, RemoteError> {
+        let mut tries = 0;
         loop {
             match patience.one(Box::pin(once())).await {
                 Ok(found) => return Ok(found),
-                Err(trouble) if patience.pause(trouble.tries).await => {}
+                Err(trouble) if patience.pause(&mut tries, trouble.tries).await => {}
                 Err(trouble) => return Err(self.error(trouble.problem)),
             }
         }
@@ -147,6 +150,7 @@ impl Wire {
             match self.clients.ours.head_object().bucket(&self.bucket).key(key).send().await {
                 Ok(output) => Ok(Some(Head {
                     etag: output.e_tag,
+                    is_versioned: is_version(output.version_id.as_deref()),
                     at: output.last_modified.as_ref().and_then(moment),
                     size: output.content_length.and_then(|length| length.try_into().ok()),
                     is_locked: output.object_lock_legal_hold_status.is_some_and(|hold| hold.as_str() == "ON")
@@ -165,7 +169,7 @@ impl Wire {
     /// Whether anybody may read an object.
     pub(super) async fn is_public(&self, key: &str, patience: &mut Patience) -> Result<bool, RemoteError> {
         self.again(patience, async || {
-            match self.clients.anybody.head_object().bucket(&self.bucket).key(key).send().await {
+            match self.clients.anybody.get_object().bucket(&self.bucket).key(key).send().await {
                 Ok(_) => Ok(true),
                 Err(error) => match refusal(&error)? {
                     refusal if matches!(refusal.status, 401 | 403 | 404) => Ok(false),
@@ -203,7 +207,7 @@ impl Wire {
         };
         match request.send().await {
             Ok(output) => {
-                let is_versioned = output.version_id.as_deref().is_some_and(|version| version != "null");
+                let is_versioned = is_version(output.version_id.as_deref());
                 Ok(Put::Done(Stored { etag: output.e_tag, is_versioned }))
             }
             Err(error) => match refusal(&error)? {
@@ -312,6 +316,7 @@ fn is_missing_key(refusal: &Refusal) -> bool {
 async fn received(output: GetObjectOutput) -> Result<Object, Trouble> {
     let head = Head {
         etag: output.e_tag,
+        is_versioned: is_version(output.version_id.as_deref()),
         at: output.last_modified.as_ref().and_then(moment),
         size: output.content_length.and_then(|length| length.try_into().ok()),
         is_locked: false,
@@ -335,6 +340,11 @@ async fn received(output: GetObjectOutput) -> Result<Object, Trouble> {
         return Err(Trouble::passing(RemoteProblem::Unreachable("the answer broke off".to_owned())));
     }
     Ok(Object { bytes, head })
+}
+
+/// Whether it is one of several that the bucket keeps.
+fn is_version(id: Option<&str>) -> bool {
+    id.is_some_and(|id| id != "null")
 }
 
 fn moment(at: &DateTime) -> Option<Timestamp> {

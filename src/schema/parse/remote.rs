@@ -132,7 +132,7 @@ fn inner_path(context: Context<'_>, key: &Key<'_>, value: &Value<'_>) -> Option<
 }
 
 /// Whether an object's key is spelled the same by every service and in every signature.
-fn is_object_key(text: &str) -> bool {
+pub(super) fn is_object_key(text: &str) -> bool {
     let is_fine = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'/');
     let is_part = |part: &str| !matches!(part, "" | "." | "..");
     text.len() <= 512 && text.bytes().all(is_fine) && text.split('/').all(is_part)

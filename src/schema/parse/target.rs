@@ -8,7 +8,7 @@ use crate::name::{SecretName, TargetName, VariableName};
 use crate::schema::dialect::{Dialect, Reader};
 use crate::schema::model::{Entry, EnvFile, Place, Schema, Variable};
 use crate::schema::template::Template;
-use crate::schema::{GithubTarget, Notify, Remote, Server};
+use crate::schema::{BackupTarget, GithubTarget, Notify, Remote, Server};
 
 use super::context::Context;
 use super::server::Jump;
@@ -24,6 +24,7 @@ pub(super) struct Targets<'s, 'c> {
     pub(super) github: &'s mut BTreeMap<TargetName, GithubTarget>,
     pub(super) servers: &'s mut BTreeMap<TargetName, Server>,
     pub(super) remote: &'s mut Option<Remote>,
+    pub(super) backups: &'s mut BTreeMap<TargetName, BackupTarget>,
     pub(super) notify: &'s mut Option<Notify>,
     /// Where each file path is written to.
     paths: BTreeMap<PathBuf, Place>,
@@ -35,9 +36,9 @@ pub(super) struct Targets<'s, 'c> {
 
 impl<'s> Targets<'s, '_> {
     pub(super) fn new(schema: &'s mut Schema, complete: bool) -> Self {
-        let Schema { secrets, env_files, github, servers, remote, notify, .. } = schema;
+        let Schema { secrets, env_files, github, servers, remote, backups, notify, .. } = schema;
         let (paths, jumps) = (BTreeMap::new(), Vec::new());
-        Self { secrets, env_files, github, servers, remote, notify, paths, jumps, complete }
+        Self { secrets, env_files, github, servers, remote, backups, notify, paths, jumps, complete }
     }
 
     /// Reads `[env-file.NAME]`.

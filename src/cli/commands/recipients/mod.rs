@@ -12,3 +12,4 @@ mod worklist;
 
 pub(in crate::cli) use access::say_proof;
 pub(in crate::cli) use command::{RecipientsArgs, run};
+pub(in crate::cli) use worklist::say_worklist;

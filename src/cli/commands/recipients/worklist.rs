@@ -138,7 +138,7 @@ pub(super) fn worklist(
 }
 
 /// Prints what is to be done: a line for each secret, with the command for it.
-pub(super) fn say_worklist(
+pub(in crate::cli) fn say_worklist(
     exposed: &[SecretName],
     schema: Option<&Schema>,
     context: &mut Context,

@@ -17,7 +17,7 @@ use crate::rotate::{Ending, Settling, Terms, is_clock_behind};
 use crate::schema::Schema;
 use crate::store::{Document, Origin, RotationRecord, State, Unlocked};
 
-use super::{RotateArgs, Work, allow, lock, one};
+use super::{RotateArgs, Work, allow, lock, one, plan};
 
 /// What came of each that was run, by its name.
 type Outcomes = BTreeMap<SecretName, Outcome>;
@@ -37,6 +37,14 @@ pub(super) fn run(
     store: Unlocked,
     context: &mut Context,
 ) -> Result<(), Failure> {
+    if args.dry_run.dry_run {
+        let works = would_run(args, schema, store.document(), context.clock.now());
+        if works.is_empty() {
+            context.ui.ok("nothing would be done now");
+            return Ok(());
+        }
+        return plan::run(args, works, schema, store, context);
+    }
     let Ok(_lock) = lock(context) else {
         context.ui.ok("another process on this machine is rotating already");
         return Ok(());
@@ -190,6 +198,22 @@ fn next(
         .collect();
     due.sort_by_key(|row| row.standing.map(|standing| standing.due));
     due.first().map(|row| (row.name.clone(), Work::Begin))
+}
+
+/// What a look would do now, in its order.
+fn would_run(
+    args: &RotateArgs,
+    schema: &Schema,
+    document: &Document,
+    now: Timestamp,
+) -> Vec<(SecretName, Work)> {
+    let rows = timetable(schema, document, now);
+    let row = |name: &SecretName| rows.iter().find(|row| row.name == name);
+    let live = document.live_rotations().filter(|(name, record)| goes_on(args, record, row(name), now));
+    let live: Vec<_> = live.map(|(name, _)| (name.clone(), Work::Resume)).collect();
+    let is_live = |name: &SecretName| document.live_rotations().any(|(live, _)| live == name);
+    let due = rows.iter().filter(|row| row.is_noted && !is_live(row.name) && begins(args, row, now));
+    live.into_iter().chain(due.map(|row| (row.name.clone(), Work::Begin))).collect()
 }
 
 /// Whether one that is under way goes on now: in its window, or at once where it must not rest.

@@ -8,6 +8,7 @@ use crate::bundle::endpoint;
 use crate::cli::args::DryRunArg;
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Kind};
+use crate::cli::progress::Progress;
 use crate::cli::report::finish;
 use crate::name::{SecretName, TargetName, nearest};
 use crate::push::{Surroundings, Unreachable, destination};
@@ -50,7 +51,12 @@ pub(crate) fn run(args: &PinArgs, context: &mut Context) -> Result<(), Failure> 
     let (name, server) = declared(&args.name, &schema)?;
     let to = place(&schema, &store, &name, server, context)?;
     let pinned = pinned(&store, server, context)?;
-    let shown = block_on(scan_host_keys(&to))
+    let scanning = async {
+        let progress = Progress::new(&mut context.ui);
+        progress.begin(&format!("server {name}"), "asking for its host keys");
+        progress.during(scan_host_keys(&to), || ()).await
+    };
+    let shown = block_on(scanning)
         .map_err(|error| Failure::new(format_args!("no connections can be made: {error}")))?
         .map_err(|error| Failure::new(format_args!("server {name}: {error}")))?;
     let verdicts: Vec<Verdict> = shown.iter().map(|key| pinned.verdict(&to.host, to.port, key)).collect();

@@ -1,20 +1,18 @@
 //! `server restore`: the files as they were before the last push.
 
-use std::cell::RefCell;
-use std::time::Duration;
-
 use clap::Args;
 
 use crate::cli::args::{DryRunArg, YesArg};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
+use crate::cli::progress::Progress;
 use crate::cli::recovery::unheld;
 use crate::cli::report::count;
-use crate::cli::servers::{self, BOUND, REQUEST_TIME, Unseen, server_names};
+use crate::cli::servers::{self, BOUND, REQUEST_TIME, Unseen, observe_all, server_names};
 use crate::cli::visited::{Visited, redactor};
 use crate::http::Client;
 use crate::name::TargetName;
-use crate::push::{Contact, Host, HostOutcome, Member, Setting, Standing, Step, observe, transact};
+use crate::push::{Contact, Host, HostOutcome, Member, Setting, Standing, transact};
 use crate::schema::Schema;
 use crate::store::Document;
 use crate::sys::{Signals, block_on};
@@ -67,7 +65,7 @@ async fn restore(
     context: &mut Context,
 ) -> Result<(), Failure> {
     let server = &contact.server;
-    let seen = observe(std::slice::from_ref(contact), 1).await.pop();
+    let seen = observe_all(std::slice::from_ref(contact), context).await.pop();
     let Some(seen) = seen else { return Ok(()) };
     let (host, looks) = seen.map_err(|error| unseen(server, &Unseen::Host(error)))?;
     let mut failure = Failure::many([]);
@@ -127,18 +125,16 @@ async fn change(
 ) -> Result<Vec<HostOutcome>, Failure> {
     let client = Client::new(&context.env, REQUEST_TIME).map_err(Failure::new)?;
     let signals = Signals::hold().map_err(|error| unheld(&error))?;
-    let ui = RefCell::new(&mut context.ui);
-    let progress = |server: &TargetName, step: Step, time: Duration| {
-        ui.borrow_mut().say(&format!("server {server}: {} ({:.1} s)", step.done(), time.as_secs_f64()));
-    };
+    let progress = Progress::new(&mut context.ui);
+    let watcher = |server: &TargetName, step, moment| progress.step(server, step, moment);
     let setting = Setting {
         client: &client,
         bound: BOUND,
         applies: !args.no_apply,
         is_interrupted: &|| signals.arrived(),
-        progress: &progress,
+        progress: &watcher,
     };
     let changes = visited.changes(has_previous);
     let member = Member { server: &visited.server, host, changes, redactor: redactor(document) };
-    Ok(transact(vec![member], &setting).await)
+    Ok(progress.during(transact(vec![member], &setting), || ()).await)
 }
