@@ -207,7 +207,7 @@ pub fn resumed(world: &World, name: &str) {
 fn no_value_shows_in_any_list_of_processes() {
     let app = App::start(KEY, PASSWORD);
     let old = [app.get("alice.password"), app.get("django.secret_key")];
-    let processes = watch_processes(&old);
+    let processes = watch_processes(&old, &["cmdline", "environ"]);
     for name in ["alice.password", "django.secret_key"] {
         let done = rotate(&app.world, &[name], "2026-11-23T12:00:00Z");
         assert_eq!(done.code, 0, "{}", done.stderr);

@@ -13,6 +13,7 @@ use crate::cli::github::Look;
 use crate::cli::report::count;
 use crate::cli::servers::{self, Found};
 use crate::cli::timetable::{Stands, timetable};
+use crate::name::SecretName;
 use crate::push::github::Only;
 use crate::push::{Action, FilePlan};
 use crate::schema::{self, Schema, Severity};
@@ -51,9 +52,23 @@ struct Report {
     overdue: Vec<String>,
     /// Have failed too often to be tried again without a person.
     stopped: Vec<String>,
+    values: Vec<Value>,
     /// Rotations under way, with how far they are.
     rotations: Vec<Rotation>,
     targets: Vec<Target>,
+}
+
+/// What is known of a secret's value.
+#[derive(Serialize)]
+struct Value {
+    name: String,
+    /// Which one it is: the first, the second.
+    version: usize,
+    since: Option<String>,
+    origin: Option<String>,
+    age_days: Option<i64>,
+    due: bool,
+    exposed: bool,
 }
 
 /// A rotation under way.
@@ -136,6 +151,9 @@ fn of_store(schema: &Schema, document: &Document, now: Timestamp) -> Report {
     due.retain(|name| !is_noted(name));
     due.extend(overdue.extract_if(.., |name| !is_noted(name)));
     due.sort();
+    let is_old =
+        |name: &SecretName| [&due, &overdue].iter().any(|old| old.iter().any(|one| one == name.as_str()));
+    let values = document.names().map(|name| value(document, name, is_old(name), now)).collect();
     Report {
         generation: document.generation(),
         written: document.written().to_string(),
@@ -147,8 +165,22 @@ fn of_store(schema: &Schema, document: &Document, now: Timestamp) -> Report {
         due,
         overdue,
         stopped: standing(&[Stands::Stopped]),
+        values,
         rotations: document.live_rotations().map(rotation).collect(),
         targets: Vec::new(),
+    }
+}
+
+fn value(document: &Document, name: &SecretName, due: bool, now: Timestamp) -> Value {
+    let version = document.version(name);
+    Value {
+        name: name.to_string(),
+        version: document.history(name).len() + 1,
+        since: version.as_ref().map(|version| version.since.to_string()),
+        origin: version.as_ref().map(|version| version.origin.clone()),
+        age_days: version.as_ref().map(|version| now.duration_since(version.since).as_hours().max(0) / 24),
+        due,
+        exposed: document.is_exposed(name),
     }
 }
 
@@ -254,10 +286,14 @@ fn lines(report: &Report) -> Vec<String> {
             count(report.errors, "error")
         ));
     }
+    let aged = |names: &[String]| -> Vec<String> {
+        let age = |name: &String| report.values.iter().find(|value| value.name == *name)?.age_days;
+        names.iter().map(|name| format!("{name} ({} old)", days(age(name).unwrap_or_default()))).collect()
+    };
     for (word, names) in [
         ("in conflict", &report.conflicts),
         ("exposed", &report.exposed),
-        ("due", &report.due),
+        ("due", &aged(&report.due)),
         ("overdue", &report.overdue),
         ("rotation stopped after failures", &report.stopped),
     ] {
@@ -273,6 +309,10 @@ fn lines(report: &Report) -> Vec<String> {
     }
     lines.extend(report.targets.iter().map(line));
     lines
+}
+
+fn days(number: i64) -> String {
+    count(usize::try_from(number).unwrap_or_default(), "day")
 }
 
 fn line(target: &Target) -> String {
