@@ -19,6 +19,7 @@ use crate::sys::FolderLock;
 mod adopt;
 mod due;
 mod plan;
+mod told;
 
 /// Replace credentials at their source, without downtime or lock-out
 ///
