@@ -31,6 +31,7 @@ const EXITS: &[(&str, &str)] = &[
     ("src/rotate/from_schema.rs", "takes the names of buckets and services out for a connection"),
     ("src/rotate/s3_keys/", "signs requests to IAM, looks at what was pasted"),
     ("src/rotate/web/", "asks applications, by the input of their shell and by requests, what they accept"),
+    ("src/cli/notices.rs", "the address of a webhook"),
     ("src/cli/ui.rs", "prints what the user asked for"),
     ("src/cli/context.rs", "tells the runner what to hide"),
     ("src/cli/identities.rs", "parses identities"),

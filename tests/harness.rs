@@ -20,7 +20,9 @@ use std::sync::Arc;
 use luca_secrets::cli;
 use luca_secrets::secret::SecretValue;
 use luca_secrets::store::{Identity, Keys, Prompt};
-use luca_secrets::sys::{Disk, Environment, FixedClock, Gate, OpenGate, OsRandom, System, Terminal};
+use luca_secrets::sys::{
+    Clock, Disk, Environment, FixedClock, Gate, OpenGate, OsRandom, System, Terminal, Uptime,
+};
 
 /// The moment in which every test happens.
 pub const NOW: &str = "2026-11-23T12:00:00Z";
@@ -90,6 +92,24 @@ impl Terminal for Scripted {
     }
     fn ask_secret(&mut self, question: &str) -> io::Result<SecretValue> {
         self.ask(question).map(SecretValue::new)
+    }
+}
+
+/// A clock that stands still, of a machine that can have been running for some time.
+struct TestClock {
+    now: FixedClock,
+    up: Option<u64>,
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> jiff::Timestamp {
+        self.now.now()
+    }
+    fn uptime(&self) -> Option<Uptime> {
+        let since = std::time::Duration::from_secs(self.up?);
+        // Less than a quarter of an hour: started anew since.
+        let boot = if since.as_secs() < 900 { "second" } else { "first" };
+        Some(Uptime { boot: boot.to_owned(), since })
     }
 }
 
@@ -200,6 +220,7 @@ impl World {
             stdout_is_terminal: false,
             subfolder: None,
             now: NOW,
+            up: None,
         }
     }
 
@@ -229,6 +250,7 @@ pub struct Run<'w> {
     stdout_is_terminal: bool,
     subfolder: Option<String>,
     now: &'static str,
+    up: Option<u64>,
 }
 
 impl Run<'_> {
@@ -268,6 +290,12 @@ impl Run<'_> {
         self
     }
 
+    /// The machine has been running for so many seconds, without a break since the last such run that had fewer.
+    pub fn up(mut self, seconds: u64) -> Self {
+        self.up = Some(seconds);
+        self
+    }
+
     /// Runs in a folder below the project's.
     pub fn within(mut self, subfolder: &str) -> Self {
         self.subfolder = Some(subfolder.to_owned());
@@ -289,7 +317,7 @@ impl Run<'_> {
         let system = System {
             folder: self.subfolder.map_or(folder.clone(), |subfolder| folder.join(subfolder)),
             env: Environment::new(env),
-            clock: Box::new(FixedClock(self.now.parse().unwrap())),
+            clock: Box::new(TestClock { now: FixedClock(self.now.parse().unwrap()), up: self.up }),
             random: Box::new(OsRandom),
             disk: Disk::new(self.gate),
             terminal,

@@ -25,6 +25,7 @@ mod privileged;
 mod commands;
 mod git;
 mod history;
+mod schedule;
 mod servers;
 mod sealed;
 mod install;

@@ -8,7 +8,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use super::commands::{
     backup, check, compare, completions, diff, edit, export, generate, get, git, history, identity, import,
     init, list, manual, merge, postgres, push, recipients, rekey, remote, remove, render, rollback, rotate,
-    run, server, set, status, unseal,
+    run, schedule, server, set, status, unseal,
 };
 
 /// Keeps a project's secrets in one encrypted file, and renders from it the files that programs read.
@@ -126,6 +126,7 @@ pub(super) enum Command {
     Rotate(rotate::RotateArgs),
     Rm(remove::RemoveArgs),
     Run(run::RunArgs),
+    Schedule(schedule::ScheduleArgs),
     Server(server::ServerArgs),
     Set(set::SetArgs),
     Status(status::StatusArgs),

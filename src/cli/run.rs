@@ -11,7 +11,7 @@ use super::away::Known;
 use super::commands::{
     backup, check, compare, completions, diff, edit, export, generate, get, git, history, identity, import,
     init, list, manual, merge, postgres, push, recipients, rekey, remote, remove, render, rollback, rotate,
-    run as run_command, server, set, status, unseal,
+    run as run_command, schedule, server, set, status, unseal,
 };
 use super::context::Context;
 use super::failure::Failure;
@@ -121,6 +121,7 @@ fn dispatch(command: Command, context: &mut Context) -> Result<(), Failure> {
         Command::Rotate(args) => rotate::run(&args, context),
         Command::Rm(args) => remove::run(&args, context),
         Command::Run(args) => run_command::run(&args, context),
+        Command::Schedule(args) => schedule::run(&args, context),
         Command::Server(args) => server::run(&args, context),
         Command::Set(args) => set::run(&args, context),
         Command::Status(args) => status::run(&args, context),

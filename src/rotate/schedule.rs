@@ -123,9 +123,9 @@ impl<'s> Terms<'s> {
         Some(Due { last: Some(now), ..entry(now, self.every(), next) })
     }
 
-    /// What is written down once it was tried in vain. What is taken back by that counts as no new value.
+    /// What is written down once it was tried in vain.
     pub fn failed(&self, due: &Due, now: Timestamp) -> Due {
-        Due { from: now, failures: due.failures.saturating_add(1), failed: Some(now), ..due.clone() }
+        Due { failures: due.failures.saturating_add(1), failed: Some(now), ..due.clone() }
     }
 
     /// What is to be written down, and why. `since` is when the secret got its value. `None` if it is never due.
@@ -142,7 +142,8 @@ impl<'s> Terms<'s> {
         };
         let settling = if !self.makes_sense(known, now) {
             Settling::WrongClock
-        } else if since.is_some_and(|since| since > known.from) {
+        } else if since.is_some_and(|since| Some(since) > known.failed.max(Some(known.from))) {
+            // What a failure has brought back is no new value.
             Settling::NewValue
         } else if known.every != self.every() || self.expiry_has_moved(known) {
             Settling::NewPeriod
@@ -182,6 +183,12 @@ impl<'s> Terms<'s> {
         let period = self.rotation.every.and_then(|every| SignedDuration::try_from(every).ok());
         let overdue = later(planned, period.map_or(SLACK, |period| period.min(SLACK)));
         Standing { due, runs, overdue, is_stopped: known.failures >= MOST_FAILURES }
+    }
+
+    /// Whether one that is under way may go on at a moment: in its window, and not at once after a failure.
+    pub fn may_go_on(&self, known: Option<&Due>, now: Timestamp) -> bool {
+        let again = known.and_then(|known| self.again(known)).unwrap_or(now);
+        again <= now && self.open(now).is_some_and(|opening| opening.from <= now)
     }
 
     /// When it may be tried again after failures.
@@ -238,7 +245,7 @@ impl<'s> Terms<'s> {
         is_plausible(known.from, now)
             && known.next.as_second() >= EARLIEST
             && is_in_reach
-            && known.last.is_none_or(|last| is_plausible(last, now))
+            && [known.last, known.failed].iter().flatten().all(|moment| is_plausible(*moment, now))
     }
 }
 

@@ -1,12 +1,31 @@
 //! The time of day.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 /// Tells the time.
 pub trait Clock {
     /// The present moment, in UTC, cut to whole seconds.
     fn now(&self) -> Timestamp;
+
+    /// For how long the machine has been running, if that can be told.
+    fn uptime(&self) -> Option<Uptime> {
+        None
+    }
 }
+
+/// For how long a machine has been running, by a clock that nobody can set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Uptime {
+    /// The name of this run, which no other has.
+    pub boot: String,
+    /// The time since its start, in which it may have slept.
+    pub since: Duration,
+}
+
+/// Where Linux names the run (random(4)).
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// The machine's clock.
 pub struct SystemClock;
@@ -14,6 +33,12 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_second(Timestamp::now().as_second()).unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+
+    fn uptime(&self) -> Option<Uptime> {
+        let boot = std::fs::read_to_string(BOOT_ID).ok()?.trim().to_owned();
+        let since = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        Some(Uptime { boot, since: Duration::from_secs(u64::try_from(since.tv_sec).ok()?) })
     }
 }
 
@@ -27,6 +52,6 @@ impl Clock for FixedClock {
 }
 
 /// Waits.
-pub fn pause(time: std::time::Duration) {
+pub fn pause(time: Duration) {
     std::thread::sleep(time);
 }

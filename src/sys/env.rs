@@ -175,6 +175,11 @@ impl Environment {
         Some(home.join(".ssh"))
     }
 
+    /// Where the user's own units of systemd lie: `~/.config/systemd/user` (systemd.unit(5)).
+    pub fn units_folder(&self) -> Option<PathBuf> {
+        Some(self.config_folder()?.parent()?.join("systemd/user"))
+    }
+
     /// Whether this is a GitHub Actions job.
     pub fn is_github_actions(&self) -> bool {
         self.get(Variable::GithubActions).is_some_and(|value| value == "true")

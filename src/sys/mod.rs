@@ -4,6 +4,7 @@
 mod clock;
 mod disk;
 mod env;
+mod errand;
 mod folder;
 mod keyring;
 mod lock;
@@ -18,11 +19,12 @@ mod stdio;
 mod system;
 mod terminal;
 
-pub use clock::{Clock, FixedClock, SystemClock, pause};
+pub use clock::{Clock, FixedClock, SystemClock, Uptime, pause};
 pub use disk::{
     Disk, FileError, FileProblem, Gate, Kind, OpenGate, Operation, Permissions, PrivateBytes, describe,
 };
 pub use env::{Environment, Variable};
+pub use errand::errand;
 pub use folder::FolderEntry;
 pub use keyring::{Keyring, KeyringError};
 pub use lock::{FolderLock, LockError};

@@ -29,6 +29,7 @@ pub(super) mod render;
 pub(super) mod rollback;
 pub(super) mod rotate;
 pub(super) mod run;
+pub(super) mod schedule;
 pub(super) mod server;
 pub(super) mod set;
 pub(super) mod status;

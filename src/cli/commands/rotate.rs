@@ -17,7 +17,9 @@ use crate::store::{Document, RotationRecord, State, Unlocked, path_digest};
 use crate::sys::FolderLock;
 
 mod adopt;
+mod due;
 mod plan;
+mod told;
 
 /// Replace credentials at their source, without downtime or lock-out
 ///
@@ -34,7 +36,7 @@ mod plan;
 ///   luca-secrets rotate --undo app.token
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
-#[command(group = clap::ArgGroup::new("what").required(true).args(["names", "all_exposed", "resume", "undo", "adopt", "plan"]))]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["names", "due", "all_exposed", "resume", "undo", "adopt", "plan"]))]
 pub(crate) struct RotateArgs {
     /// The secrets at which `rotate` stands in the schema; a rotation of one that is under way goes on
     #[arg(value_name = "NAME")]
@@ -42,6 +44,12 @@ pub(crate) struct RotateArgs {
     /// All whose value is known to somebody who should not know it
     #[arg(long)]
     all_exposed: bool,
+    /// What the schedule says: go on with what is under way, then rotate what is due, one after the other
+    #[arg(long)]
+    due: bool,
+    /// With --due: now, whatever the windows in the schema say
+    #[arg(long, requires = "due")]
+    now: bool,
     /// Go on with what is under way: with this one, or with all
     #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "")]
     resume: Option<String>,
@@ -83,6 +91,9 @@ pub(crate) fn run(args: &RotateArgs, context: &mut Context) -> Result<(), Failur
     if let Some(name) = &args.adopt {
         let name = declared(name, &schema)?;
         return adopt::run(args, &name, &schema, store, context);
+    }
+    if args.due {
+        return due::run(args, &schema, store, context);
     }
     let works = works(args, &schema, store.document(), context)?;
     if works.is_empty() {

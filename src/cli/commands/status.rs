@@ -12,6 +12,7 @@ use crate::cli::failure::Failure;
 use crate::cli::github::Look;
 use crate::cli::report::count;
 use crate::cli::servers::{self, Found};
+use crate::cli::timetable::{Stands, timetable};
 use crate::name::SecretName;
 use crate::push::github::Only;
 use crate::push::{Action, FilePlan};
@@ -21,7 +22,8 @@ use crate::target::github::Options;
 
 /// Show how the secrets stand, and the servers and GitHub that they are pushed to
 ///
-/// What is missing or wrong, exposed, and due for a new value; for each target which generation it has, how many of its
+/// What is missing or wrong, exposed, and due for a new value; which rotations are under way, and which should have run and
+/// did not; for each target which generation it has, how many of its
 /// variables are stale, what somebody has changed there, and who pushed last. The exit code is 3 if anything needs a
 /// person, and 1 where something could not be looked at.
 #[derive(Args)]
@@ -44,7 +46,12 @@ struct Report {
     /// Missing secrets and broken rules; `check` has the details.
     errors: usize,
     exposed: Vec<String>,
+    /// Old enough for a new value, and no schedule has them yet.
     due: Vec<String>,
+    /// Should have been rotated: a scheduler that has stopped shows here.
+    overdue: Vec<String>,
+    /// Have failed too often to be tried again without a person.
+    stopped: Vec<String>,
     values: Vec<Value>,
     /// Rotations under way, with how far they are.
     rotations: Vec<Rotation>,
@@ -122,7 +129,7 @@ impl Report {
         self.conflicts.is_empty()
             && self.errors == 0
             && self.exposed.is_empty()
-            && self.due.is_empty()
+            && [&self.due, &self.overdue, &self.stopped].into_iter().all(Vec::is_empty)
             && self.rotations.iter().all(|one| one.state == State::Grace.word())
             && self.targets.iter().all(well)
     }
@@ -130,8 +137,23 @@ impl Report {
 
 fn of_store(schema: &Schema, document: &Document, now: Timestamp) -> Report {
     let today = Offset::UTC.to_datetime(now).date();
-    let values: Vec<Value> = document.names().map(|name| value(schema, document, name, now)).collect();
     let violations = schema::check(schema, &|name| document.get(name), document.names(), today);
+    let rows = timetable(schema, document, now);
+    let standing = |wanted: &[Stands]| -> Vec<String> {
+        let rows = rows.iter().filter(|row| wanted.contains(&row.stands(now)));
+        let mut names: Vec<String> = rows.map(|row| row.name.to_string()).collect();
+        names.sort();
+        names
+    };
+    let (mut due, mut overdue) = (standing(&[Stands::Due]), standing(&[Stands::Overdue]));
+    let is_noted = |name: &String| rows.iter().any(|row| row.name.as_str() == name && row.is_noted);
+    // What a schedule has runs in its window; what none has is for a person, and nobody has missed it.
+    due.retain(|name| !is_noted(name));
+    due.extend(overdue.extract_if(.., |name| !is_noted(name)));
+    due.sort();
+    let is_old =
+        |name: &SecretName| [&due, &overdue].iter().any(|old| old.iter().any(|one| one == name.as_str()));
+    let values = document.names().map(|name| value(document, name, is_old(name), now)).collect();
     Report {
         generation: document.generation(),
         written: document.written().to_string(),
@@ -140,14 +162,16 @@ fn of_store(schema: &Schema, document: &Document, now: Timestamp) -> Report {
         conflicts: document.conflicts().map(|(name, _)| name.to_string()).collect(),
         errors: violations.iter().filter(|violation| violation.severity() == Severity::Error).count(),
         exposed: document.exposed().map(|(name, _)| name.to_string()).collect(),
-        due: values.iter().filter(|value| value.due).map(|value| value.name.clone()).collect(),
+        due,
+        overdue,
+        stopped: standing(&[Stands::Stopped]),
         values,
         rotations: document.live_rotations().map(rotation).collect(),
         targets: Vec::new(),
     }
 }
 
-fn value(schema: &Schema, document: &Document, name: &SecretName, now: Timestamp) -> Value {
+fn value(document: &Document, name: &SecretName, due: bool, now: Timestamp) -> Value {
     let version = document.version(name);
     Value {
         name: name.to_string(),
@@ -155,19 +179,8 @@ fn value(schema: &Schema, document: &Document, name: &SecretName, now: Timestamp
         since: version.as_ref().map(|version| version.since.to_string()),
         origin: version.as_ref().map(|version| version.origin.clone()),
         age_days: version.as_ref().map(|version| now.duration_since(version.since).as_hours().max(0) / 24),
-        due: is_due(schema, document, name, now),
+        due,
         exposed: document.is_exposed(name),
-    }
-}
-
-/// Whether a secret has had its value for longer than the schema wants.
-fn is_due(schema: &Schema, document: &Document, name: &SecretName, now: Timestamp) -> bool {
-    let rotation = schema.secrets.get(name).and_then(|entry| entry.rotate.as_ref());
-    let every = rotation.and_then(|rotation| rotation.every);
-    let since = document.version(name).map(|version| version.since);
-    match (every, since) {
-        (Some(every), Some(since)) => now.duration_since(since).unsigned_abs() >= every && now >= since,
-        _ => false,
     }
 }
 
@@ -273,11 +286,17 @@ fn lines(report: &Report) -> Vec<String> {
             count(report.errors, "error")
         ));
     }
-    let old = report.values.iter().filter(|value| value.due);
-    let due = old.map(|value| format!("{} ({} old)", value.name, days(value.age_days.unwrap_or_default())));
-    for (word, names) in
-        [("in conflict", &report.conflicts), ("exposed", &report.exposed), ("due", &due.collect())]
-    {
+    let aged = |names: &[String]| -> Vec<String> {
+        let age = |name: &String| report.values.iter().find(|value| value.name == *name)?.age_days;
+        names.iter().map(|name| format!("{name} ({} old)", days(age(name).unwrap_or_default()))).collect()
+    };
+    for (word, names) in [
+        ("in conflict", &report.conflicts),
+        ("exposed", &report.exposed),
+        ("due", &aged(&report.due)),
+        ("overdue", &report.overdue),
+        ("rotation stopped after failures", &report.stopped),
+    ] {
         if !names.is_empty() {
             lines.push(format!("  {word}: {}", names.join(", ")));
         }

@@ -3,6 +3,7 @@
 use crate::cli::away::Reach;
 use crate::cli::failure::{Failure, Kind};
 use crate::cli::report::commit_to;
+use crate::cli::timetable::note_end;
 use crate::rotate::{Journal, Trouble};
 use crate::store::{Origin, RotationRecord, Values};
 
@@ -41,6 +42,7 @@ impl Desk<'_> {
         }
         if let Some(record) = record {
             edit.set_rotation(self.name.clone(), record.clone());
+            note_end(&mut edit, self.schema, &self.name, record, context.clock.now());
         }
         let reach = if everywhere && !self.is_local { Reach::Everywhere } else { Reach::AsFarAsPossible };
         commit_to(edit, reach, &mut context).map_err(trouble)?;

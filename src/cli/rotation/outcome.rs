@@ -76,6 +76,21 @@ impl Outcome {
         }
     }
 
+    /// How it ended.
+    pub(in crate::cli) const fn ending(&self) -> &Ending {
+        &self.ending
+    }
+
+    /// The word for how it ended.
+    pub(in crate::cli) const fn word(&self) -> &'static str {
+        self.word
+    }
+
+    /// Why, in words without values.
+    pub(in crate::cli) fn reason(&self) -> Option<&str> {
+        self.reason.as_deref()
+    }
+
     /// Whether it is as it should be for now.
     pub(in crate::cli) fn is_well(&self) -> bool {
         match &self.ending {
