@@ -212,6 +212,36 @@ fn a_machine_that_knows_nothing_restores_from_a_place_alone() {
 }
 
 #[test]
+fn a_store_for_a_passphrase_asks_for_it_once_each_time() {
+    let world = World::empty();
+    std::fs::create_dir(world.root().join("nas")).unwrap();
+    world.write("schemas/backup.toml", NAS);
+    let word = "a passphrase that is long";
+    assert_eq!(world.run(&["init", "-q", "--passphrase"]).answers(&[word, word]).done().code, 0);
+    let run = |arguments: &[&str]| world.run(arguments).answers(&[word]).done();
+    for arguments in [
+        &["backup", "create", "-q"][..],
+        &["set", "-q", "--undeclared", "a.b", "--from-file", "schemas/backup.toml"],
+        &["backup", "create", "-q"],
+        &["backup", "verify", "--all", "-q"],
+        &["backup", "restore", "--yes", "-q", "--generation", "1"],
+    ] {
+        let done = run(arguments);
+        assert_eq!(done.code, 0, "{arguments:?} {}", done.stderr);
+    }
+    let bytes = std::fs::read(file(&world.root().join("nas"), 2)).unwrap();
+    std::fs::remove_file(world.path("secrets.enc")).unwrap();
+    // Generation 3 was seen here.
+    let done = run(&["backup", "restore", "--yes"]);
+    assert!(done.stderr.ends_with("what generation 2 held is restored as generation 4\n"), "{}", done.stderr);
+    assert!(run(&["get", "a.b"]).stdout.contains("backup"));
+    world.write("secrets.enc", "spoiled");
+    world.forget_stores();
+    assert_eq!(run(&["backup", "restore", "--yes"]).code, 0);
+    assert_eq!(world.store_bytes(), bytes);
+}
+
+#[test]
 fn backups_of_several_stores_are_not_mixed_up() {
     let (world, other) = (changed(), world(NAS));
     other.run(&["backup", "create", "-q"]).success();
