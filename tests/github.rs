@@ -1,7 +1,7 @@
 //! Pushes to a stand-in for GitHub (`tests/github/server.py`), which opens the sealed boxes with libsodium, and which
 //! the real `gh` finds to be GitHub.
 
-mod fake;
+pub mod fake;
 mod faults;
 mod gh;
 mod push;

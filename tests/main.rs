@@ -10,6 +10,7 @@
 )]
 
 mod harness;
+mod applications;
 mod architecture;
 mod authenticity;
 mod bad_input;
@@ -39,4 +40,5 @@ mod away;
 mod backup;
 mod s3;
 mod github;
+mod rotate_keys;
 mod parsers;

@@ -59,7 +59,7 @@ impl Address {
     }
 
     /// What a `Location` header means when this address sent it.
-    pub(super) fn resolve(&self, location: &str) -> Result<Self, AddressError> {
+    pub fn resolve(&self, location: &str) -> Result<Self, AddressError> {
         if location.starts_with('/') && !location.starts_with("//") {
             Self::parse(&format!("{}{location}", self.origin()))
         } else {

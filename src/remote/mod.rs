@@ -14,5 +14,5 @@ pub use backup::{BackupName, FolderShelf, outdated};
 pub use error::{RemoteError, RemoteProblem};
 pub use git::{GitHome, GitPlace};
 pub use home::{Entry, Fetched, Home, Next, Replaced, Version};
-pub use s3::{S3Home, S3Place, S3Shelf};
+pub use s3::{PairSaid, S3Home, S3Pair, S3Place, S3Shelf};
 pub use shelf::{Item, Put, Removed, Shelf};

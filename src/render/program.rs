@@ -11,12 +11,19 @@ pub(super) fn objection(reader: Reader, value: &str) -> Option<&'static str> {
         Reader::DjangoEnviron => {
             value.starts_with('$').then_some("a leading `$`, which names another variable there")
         }
-        Reader::Flower if value.contains(',') => Some("a comma, which separates its users"),
-        Reader::Flower => {
-            (!value.is_ascii()).then_some("a character beyond ASCII, which makes every login fail")
-        }
+        Reader::Flower => object_to_flower(value),
         Reader::Url => object_to_url(value),
     }
+}
+
+/// The user's name or password, or the password and then further `user:password` with commas between them, which is
+/// how one user has two passwords.
+fn object_to_flower(value: &str) -> Option<&'static str> {
+    let is_user = |part: &str| part.find(':').is_some_and(|at| at > 0 && at + 1 < part.len());
+    if !value.split(',').skip(1).all(is_user) {
+        return Some("a comma, which separates its users");
+    }
+    (!value.is_ascii()).then_some("a character beyond ASCII, which makes every login fail")
 }
 
 /// An empty value stands for a URL that is not set.

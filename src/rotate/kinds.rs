@@ -6,8 +6,10 @@ use crate::schema::{RotationKind, Schema};
 use crate::store::Document;
 
 use super::credential::Credential;
+use super::from_schema;
 use super::generated::Generated;
 use super::trouble::Trouble;
+use super::web::{FlowerPassword, SecretKey, UserPassword};
 
 /// What kinds are made from. They keep copies of what they need: the document is replaced while a rotation goes on, and
 /// whatever it says of the credential itself they take from the journal.
@@ -29,6 +31,20 @@ pub fn credential(name: &SecretName, world: &World<'_>) -> Result<Box<dyn Creden
     };
     match &rotation.with {
         RotationKind::Generated => Ok(Box::new(Generated::new(name.clone(), entry.clone()))),
+        RotationKind::Command(settings) => Ok(from_schema::command(name, entry, rotation, settings, world)),
+        RotationKind::SshKey(settings) => from_schema::ssh_key(name, rotation, settings, world),
+        RotationKind::S3Keys(settings) => from_schema::s3_keys(name, entry, rotation, settings, world),
+        RotationKind::Clerk(settings) => from_schema::clerk(name, rotation, settings, world),
+        RotationKind::Webhook(settings) => Ok(from_schema::webhook(name, rotation, settings, world)),
+        RotationKind::DjangoSecretKey(settings) => {
+            Ok(Box::new(SecretKey::new(name, entry, rotation, settings, world)?))
+        }
+        RotationKind::DjangoPassword(settings) => {
+            Ok(Box::new(UserPassword::new(name, entry, rotation, settings, world)?))
+        }
+        RotationKind::Flower(settings) => {
+            Ok(Box::new(FlowerPassword::new(name, entry, rotation, settings, world)?))
+        }
         // Each kind has its line here as soon as it is built.
         other => Err(Trouble::rejected(format_args!(
             "{name}: this program does not know how to rotate {}",

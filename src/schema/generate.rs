@@ -216,7 +216,8 @@ fn characters(alphabet: &Alphabet) -> Vec<char> {
     characters
 }
 
-fn draw(policy: &Policy, random: &mut dyn Random) -> io::Result<SecretValue> {
+/// A value by a policy alone, for a purpose of the program's own.
+pub fn draw(policy: &Policy, random: &mut dyn Random) -> io::Result<SecretValue> {
     // Room for the longest spelling at once: a text that grows leaves its old copy behind in memory.
     let room = policy.prefix.len() + policy.length * char::MAX.len_utf8() + 36 + policy.suffix.len();
     let mut text = Zeroizing::new(String::with_capacity(room));

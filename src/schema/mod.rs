@@ -25,7 +25,7 @@ pub use check::{check, check_value, compile_pattern, value_errors};
 pub use dialect::{Dialect, Reader};
 pub use duration::parse_duration;
 pub use fit::{Fit, Unfit, host_and_port, is_account};
-pub use generate::{GenerateError, LONGEST_GENERATED, WEAKEST_BITS, generate, policy_entropy_bits};
+pub use generate::{GenerateError, LONGEST_GENERATED, WEAKEST_BITS, draw, generate, policy_entropy_bits};
 pub use github::{GITHUB_API, GithubScope, GithubTarget, LARGEST_GITHUB_VALUE, Visibility, WORKFLOW_SEES};
 pub use keys::HostKey;
 pub use model::{
@@ -36,7 +36,9 @@ pub use notify::{Notify, NotifyVia};
 pub use parse::{LoadError, SchemaError, load, parse, read_files};
 pub use remote::{BackupTarget, Bucket, HomeKind, Keep, Remote, ShelfKind};
 pub use rotation::{
-    Postgres, PostgresAdmin, PostgresLogin, PostgresWay, Reference, Referent, Rotation, RotationKind,
+    ClerkRotation, CommandRotation, DjangoPassword, DjangoSecretKey, Flower, Maker, Manage, Postgres,
+    PostgresAdmin, PostgresLogin, PostgresWay, Reference, Referent, Rotation, RotationKind, S3Issuer,
+    S3Rotation, Site, SshKeyRotation, WebhookRotation,
 };
 pub use server::{Apply, GenerationProof, Health, HostKeys, Install, Probe, Server, ServerKey, Vantage};
 pub use template::{RenderProblem, Template, TemplateError};

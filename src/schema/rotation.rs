@@ -6,9 +6,19 @@ use std::time::Duration;
 use crate::name::{SecretName, TargetName};
 
 use super::model::{Place, Type};
+use super::server::Vantage;
+use super::template::Template;
 
+mod command;
+mod django;
+mod flower;
+mod keys;
 mod postgres;
 
+pub use command::{CommandRotation, Maker};
+pub use django::{DjangoPassword, DjangoSecretKey, Manage};
+pub use flower::Flower;
+pub use keys::{ClerkRotation, S3Issuer, S3Rotation, SshKeyRotation, WebhookRotation};
 pub use postgres::{Postgres, PostgresAdmin, PostgresLogin, PostgresWay};
 
 use super::window::Window;
@@ -61,6 +71,31 @@ pub enum RotationKind {
     /// `postgres-single`: the one login role gets another password; new logins with the old one fail until the consumers
     /// have the new one.
     PostgresSingle(Postgres),
+    /// `command`: whatever a program of the user's own replaces.
+    Command(CommandRotation),
+    /// `ssh-key`: a key by which jobs and people log in to servers.
+    SshKey(SshKeyRotation),
+    /// `s3-keys`: a pair of keys of an S3 service.
+    S3Keys(S3Rotation),
+    /// `clerk`: a secret key of Clerk's, which a person makes.
+    Clerk(ClerkRotation),
+    /// `webhook`: the secret with which a service signs what it sends, which a person gets.
+    Webhook(WebhookRotation),
+    /// `django-secret-key`: a key that signs, and is accepted beside the one before.
+    DjangoSecretKey(DjangoSecretKey),
+    /// `django-password`: the password of a user of a Django application.
+    DjangoPassword(DjangoPassword),
+    /// `flower`: the password of Flower's user.
+    Flower(Flower),
+}
+
+/// A page that shows whether a credential is accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Site {
+    /// Its URL, http or https.
+    pub url: Template,
+    /// From where it is asked for.
+    pub from: Vantage,
 }
 
 impl RotationKind {
@@ -68,7 +103,7 @@ impl RotationKind {
     pub const fn postgres(&self) -> Option<&Postgres> {
         match self {
             Self::PostgresAlternating(settings) | Self::PostgresSingle(settings) => Some(settings),
-            Self::Generated => None,
+            _ => None,
         }
     }
 
@@ -78,6 +113,14 @@ impl RotationKind {
             Self::Generated => "generated",
             Self::PostgresAlternating(_) => "postgres-alternating",
             Self::PostgresSingle(_) => "postgres-single",
+            Self::Command(_) => "command",
+            Self::SshKey(_) => "ssh-key",
+            Self::S3Keys(_) => "s3-keys",
+            Self::Clerk(_) => "clerk",
+            Self::Webhook(_) => "webhook",
+            Self::DjangoSecretKey(_) => "django-secret-key",
+            Self::DjangoPassword(_) => "django-password",
+            Self::Flower(_) => "flower",
         }
     }
 }

@@ -62,6 +62,26 @@ pub struct Template {
     program: Program,
 }
 
+/// The template without anything in it.
+impl Default for Template {
+    fn default() -> Self {
+        Self {
+            source: Box::default(),
+            references: Box::default(),
+            program: Program::Segments(Box::default()),
+        }
+    }
+}
+
+/// Two that were compiled from the same text.
+impl PartialEq for Template {
+    fn eq(&self, other: &Self) -> bool {
+        self.source == other.source
+    }
+}
+
+impl Eq for Template {}
+
 /// How a template is rendered.
 #[derive(Debug, Clone)]
 enum Program {

@@ -2,9 +2,10 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Write};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread::JoinHandle;
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use super::memory::with_inherited_limits;
@@ -12,6 +13,9 @@ use super::process::{Ending, ending};
 
 /// How often a running program is looked at.
 const PAUSE: Duration = Duration::from_millis(3);
+
+/// How long what a program has left running may keep its output open after its end.
+const AFTERWARDS: Duration = Duration::from_secs(2);
 
 /// A program to be run.
 pub struct Program<'a> {
@@ -29,11 +33,13 @@ pub struct Program<'a> {
     pub limit: usize,
     /// How long it may take; then it is killed.
     pub within: Duration,
+    /// Whether it gets a process group of its own, away from the terminal, and is killed with all that it has started.
+    pub is_alone: bool,
 }
 
 /// What came of a program.
 pub struct Finished {
-    /// How it ended; `None` if it took too long or printed too much.
+    /// How it ended; `None` if it took too long, printed too much, or left its output open to others.
     pub ending: Option<Ending>,
     /// Standard output, at most the limit.
     pub stdout: Vec<u8>,
@@ -48,6 +54,9 @@ impl Program<'_> {
         command.args(self.arguments).current_dir(self.folder).env_clear();
         command.envs(self.environment.iter().map(|(name, value)| (OsStr::new(name), OsStr::new(value))));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        if self.is_alone {
+            command.process_group(0);
+        }
         let mut child = with_inherited_limits(|| command.spawn())?;
         let stdout = child.stdout.take().map(|pipe| collect(pipe, self.limit));
         let stderr = child.stderr.take().map(|pipe| collect(pipe, self.limit));
@@ -55,41 +64,52 @@ impl Program<'_> {
         let status = std::thread::scope(|scope| {
             // A program that does not read to the end shows it by its exit code.
             scope.spawn(|| stdin.map(|mut stdin| stdin.write_all(self.input)));
-            wait(&mut child, Instant::now() + self.within)
+            self.wait(&mut child, Instant::now() + self.within)
         });
         let (stdout, out_fits) = gathered(stdout);
         let (stderr, err_fits) = gathered(stderr);
         let ending = status?.filter(|_| out_fits && err_fits).map(ending);
         Ok(Finished { ending, stdout, stderr })
     }
-}
 
-/// Waits for the end, or kills at the deadline.
-fn wait(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitStatus>> {
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
+    /// Waits for the end, or kills at the deadline.
+    fn wait(&self, child: &mut Child, deadline: Instant) -> io::Result<Option<ExitStatus>> {
+        loop {
+            if let Some(status) = child.try_wait()? {
+                return Ok(Some(status));
+            }
+            if Instant::now() >= deadline {
+                self.kill(child)?;
+                child.wait()?;
+                return Ok(None);
+            }
+            std::thread::sleep(PAUSE);
         }
-        if Instant::now() >= deadline {
-            child.kill()?;
-            child.wait()?;
-            return Ok(None);
+    }
+
+    fn kill(&self, child: &mut Child) -> io::Result<()> {
+        let group = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
+        match group.filter(|_| self.is_alone) {
+            Some(group) => Ok(rustix::process::kill_process_group(group, rustix::process::Signal::KILL)?),
+            None => child.kill(),
         }
-        std::thread::sleep(PAUSE);
     }
 }
 
 /// Reads a pipe in a thread of its own; with whether that was all.
-fn collect(pipe: impl Read + Send + 'static, limit: usize) -> JoinHandle<(Vec<u8>, bool)> {
+fn collect(pipe: impl Read + Send + 'static, limit: usize) -> Receiver<(Vec<u8>, bool)> {
+    let (sender, receiver) = channel();
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
         let read = pipe.take(limit as u64 + 1).read_to_end(&mut bytes);
         let fits = read.is_ok() && bytes.len() <= limit;
         bytes.truncate(limit);
-        (bytes, fits)
-    })
+        // Nobody waits any more for what comes too late.
+        let _ = sender.send((bytes, fits));
+    });
+    receiver
 }
 
-fn gathered(reader: Option<JoinHandle<(Vec<u8>, bool)>>) -> (Vec<u8>, bool) {
-    reader.and_then(|reader| reader.join().ok()).unwrap_or_default()
+fn gathered(reader: Option<Receiver<(Vec<u8>, bool)>>) -> (Vec<u8>, bool) {
+    reader.and_then(|reader| reader.recv_timeout(AFTERWARDS).ok()).unwrap_or_default()
 }

@@ -100,6 +100,11 @@ impl Fake {
         self.command(&json!({"do": "set", "scope": scope, "kind": kind, "name": name, "value": value}));
     }
 
+    /// A run of a workflow is there, begun so many seconds from the server's now.
+    pub fn run(&self, repository: &str, id: u64, status: &str, offset: i64) {
+        self.command(&json!({"do": "run", "repo": repository, "id": id, "status": status, "offset": offset}));
+    }
+
     /// Somebody else removes.
     pub fn remove(&self, scope: &str, kind: &str, name: &str) {
         self.command(&json!({"do": "remove", "scope": scope, "kind": kind, "name": name}));

@@ -72,6 +72,7 @@ class Scope:
     def __init__(self, kind, number):
         self.kind, self.generation, self.number = kind, 0, number
         self.secrets, self.variables = {}, {}
+        self.runs = {}
         self.rotate()
 
     def rotate(self):
@@ -146,6 +147,15 @@ class World:
         self.write(self.scopes[command["scope"]], command["kind"], command["name"],
                    {"value": command["value"], **command.get("more", {})})
 
+    def do_run(self, command):
+        """A run of a workflow, begun so many seconds from now."""
+        at = START + datetime.timedelta(seconds=self.ticks + command["offset"])
+        self.scopes["repos/" + command["repo"]].runs[command["id"]] = {
+            "id": command["id"], "name": "deploy", "run_attempt": 1, "status": command["status"],
+            "conclusion": "success" if command["status"] == "completed" else None,
+            "created_at": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }
+
     def do_remove(self, command):
         del getattr(self.scopes[command["scope"]], command["kind"])[command["name"]]
 
@@ -154,6 +164,7 @@ ROUTES = [
     ("GET", r"/", "root"),
     ("GET", r"/user", "user"),
     ("GET", r"/repos/(?P<repo>[^/]+/[^/]+)", "repository"),
+    ("GET", r"/(?P<scope>repos/[^/]+/[^/]+/actions)/runs", "runs"),
     ("GET", r"/(?P<scope>.+)/secrets/public-key", "public_key"),
     ("GET", r"/(?P<scope>.+)/(?P<kind>secrets|variables)", "list"),
     ("GET", r"/(?P<scope>.+)/(?P<kind>secrets|variables)/(?P<name>[^/]+)", "get"),
@@ -368,6 +379,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def shown(self, scope, kind, entry):
         keys = ["name", "created_at", "updated_at"] + (["value"] if kind == "variables" else [])
         return {key: entry[key] for key in keys + ["visibility"] if key in entry}
+
+    def answer_runs(self, scope):
+        status = self.query.get("status", [None])[0]
+        known = ("completed", "action_required", "cancelled", "failure", "neutral", "skipped", "stale", "success",
+                 "timed_out", "in_progress", "queued", "requested", "waiting", "pending")
+        if status is not None and status not in known:
+            raise Refusal(422, "Validation Failed")
+        runs = [run for run in scope.runs.values() if status in (None, run["status"], run["conclusion"])]
+        runs.sort(key=lambda run: run["id"], reverse=True)
+        size, page = (int(self.query.get(name, [other])[0]) for name, other in (("per_page", 30), ("page", 1)))
+        return 200, {"total_count": len(runs), "workflow_runs": runs[(page - 1) * size:page * size]}, {}
 
     def answer_get(self, scope, kind, name):
         entry = getattr(scope, kind).get(name.upper())

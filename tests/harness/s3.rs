@@ -62,6 +62,11 @@ pub fn moto() -> &'static Service {
     MOTO.get_or_init(|| Service::start("moto"))
 }
 
+/// Another moto, for a test that changes what it lets through.
+pub fn moto_alone() -> Service {
+    Service::start("moto")
+}
+
 impl Service {
     fn start(kind: &'static str) -> Self {
         let mut process = script("s3-server").arg(kind).spawn().unwrap();

@@ -58,6 +58,8 @@ fn programs_say_what_they_cannot_take() {
     let cases = [
         (DjangoEnviron, "$6$salt$hash", "a leading `$`, which names another variable there"),
         (Flower, "a,b", "a comma, which separates its users"),
+        (Flower, "a,u:b,", "a comma, which separates its users"),
+        (Flower, "a,:b", "a comma, which separates its users"),
         (Flower, "caf\u{e9}", "a character beyond ASCII, which makes every login fail"),
         (Url, "postgres://u:a\nb@h/n", "a control character, which is dropped from URLs"),
         (Url, "postgres://u:a%zz@h/n", "a `%` in a URL that does not start the encoding of UTF-8 text"),

@@ -65,7 +65,7 @@ impl Desired {
         match (base, secrets, variables) {
             (Ok(base), Ok(secrets), Ok(variables)) => Ok(Self {
                 target: target.clone(),
-                scope: scope(&declared.scope),
+                scope: scope_of(&declared.scope),
                 base,
                 token: declared.token.as_ref().and_then(|name| document.get(name)),
                 secrets,
@@ -112,8 +112,8 @@ fn bundle_errors(errors: Vec<BundleError>) -> Vec<DesiredError> {
     errors.into_iter().map(DesiredError::Bundle).collect()
 }
 
-/// The scope as the target takes it. That a repository is called `owner/name` is checked with the schema.
-fn scope(declared: &GithubScope) -> Scope {
+/// The scope as a target takes it. That a repository is called `owner/name` is checked with the schema.
+pub fn scope_of(declared: &GithubScope) -> Scope {
     let parts = |repository: &str| {
         let (owner, name) = repository.split_once('/').unwrap_or((repository, ""));
         (owner.to_owned(), name.to_owned())

@@ -9,7 +9,7 @@ mod hub;
 mod plan;
 mod problem;
 
-pub use desired::{Desired, DesiredError};
+pub use desired::{Desired, DesiredError, scope_of};
 pub use hub::{Access, Hub, Outcome, Outside, REQUEST_TIME, accesses};
 pub use plan::{GithubPlan, GithubRow, Only};
 pub use problem::GithubProblem;

@@ -95,6 +95,7 @@ impl Git {
             input,
             limit,
             within: NETWORK_TIME,
+            is_alone: false,
         };
         program.run().map_err(|error| self.not_started(&error))
     }

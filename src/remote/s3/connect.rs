@@ -66,7 +66,7 @@ pub(super) async fn connect(place: &S3Place<'_>) -> Result<Clients, RemoteProble
     Ok(Clients { ours: Client::from_conf(ours.build()), anybody: Client::from_conf(anybody.build()) })
 }
 
-fn settings(place: &S3Place<'_>, http: &SharedHttpClient) -> Builder {
+pub(super) fn settings(place: &S3Place<'_>, http: &SharedHttpClient) -> Builder {
     let mut builder = Builder::new()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(place.bucket.region.clone()))
@@ -81,7 +81,7 @@ fn settings(place: &S3Place<'_>, http: &SharedHttpClient) -> Builder {
     builder
 }
 
-fn http(place: &S3Place<'_>) -> Result<SharedHttpClient, RemoteProblem> {
+pub(super) fn http(place: &S3Place<'_>) -> Result<SharedHttpClient, RemoteProblem> {
     let mut trusted = TrustStore::default();
     if let Some(pem) = &place.authorities {
         if !pem.windows(11).any(|part| part == b"-----BEGIN ") {

@@ -8,6 +8,8 @@ mod patience;
 mod wire;
 mod create;
 mod shelf;
+mod pair;
+
 mod notes;
 mod promises;
 mod prove;
@@ -16,4 +18,5 @@ mod replace;
 
 pub use connect::S3Place;
 pub use home::S3Home;
+pub use pair::{PairSaid, S3Pair};
 pub use shelf::S3Shelf;

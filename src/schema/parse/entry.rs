@@ -81,7 +81,8 @@ fn group(
                     context.error(&key.span(), message);
                 }
                 Slot::Vacant(slot) => {
-                    slot.insert(entry(context, key, value));
+                    let entry = entry(context, slot.key(), key, value);
+                    slot.insert(entry);
                 }
             },
         }
@@ -115,7 +116,7 @@ fn attribute(
     *field = if name == "docs" { docs(context, key, value) } else { context.owned(key, value) };
 }
 
-fn entry(context: Context<'_>, at: &Key<'_>, value: &Value<'_>) -> Entry {
+fn entry(context: Context<'_>, name: &SecretName, at: &Key<'_>, value: &Value<'_>) -> Entry {
     let mut entry = Entry {
         kind: Type::String,
         title: None,
@@ -147,7 +148,7 @@ fn entry(context: Context<'_>, at: &Key<'_>, value: &Value<'_>) -> Entry {
             "required" => entry.required = context.flag(key, value).unwrap_or(true),
             "secret" => entry.secret = context.flag(key, value).unwrap_or(entry.secret),
             "generate" => entry.generate = policy::generate(context, &entry.kind, key, value),
-            "rotate" => entry.rotate = rotation::rotate(context, key, value),
+            "rotate" => entry.rotate = rotation::rotate(context, name, key, value),
             "deprecated" => entry.deprecated = context.owned(key, value),
             "expires" => expires(context, key, value, &mut entry),
             _ => rule(context, key, value, &mut entry.rules),

@@ -10,18 +10,45 @@ use super::context::Context;
 use super::tree::{Key, Table, Value};
 use super::window;
 
+mod check;
+mod command;
+mod django;
+mod flower;
+mod keys;
 mod postgres;
+mod reader;
+mod site;
+
+use check::Subject;
+use reader::{Kind, Reader};
 
 /// The keys that every kind has.
 const USUAL_KEYS: [&str; 6] = ["every", "grace", "jitter", "on", "window", "with"];
 
-const KINDS: [&str; 3] = ["generated", "postgres-alternating", "postgres-single"];
+const KINDS: [&str; 11] = [
+    "clerk",
+    "command",
+    "django-password",
+    "django-secret-key",
+    "flower",
+    "generated",
+    "postgres-alternating",
+    "postgres-single",
+    "s3-keys",
+    "ssh-key",
+    "webhook",
+];
 
 /// Reads `rotate`. Each kind reads its own keys from the same table.
-pub(super) fn rotate(context: Context<'_>, key: &Key<'_>, value: &Value<'_>) -> Option<Rotation> {
+pub(super) fn rotate(
+    context: Context<'_>,
+    name: &SecretName,
+    key: &Key<'_>,
+    value: &Value<'_>,
+) -> Option<Rotation> {
     let table = context.table(key, value)?;
     let mut rotation = Rotation::default();
-    let own_keys = kind(context, table, &mut rotation);
+    let own_keys = kind(context, (name, key), table, &mut rotation);
     for (key, value) in table.iter() {
         match key.get_ref().as_ref() {
             "every" => rotation.every = context.duration(key, value),
@@ -54,8 +81,20 @@ fn check_jitter(context: Context<'_>, key: &Key<'_>, value: &Value<'_>, rotation
 }
 
 /// Reads the kind with its settings, and gives the keys that are its own.
-fn kind(context: Context<'_>, table: &Table<'_>, rotation: &mut Rotation) -> &'static [&'static str] {
+fn kind(
+    context: Context<'_>,
+    (name, at): (&SecretName, &Key<'_>),
+    table: &Table<'_>,
+    rotation: &mut Rotation,
+) -> &'static [&'static str] {
     let Some((key, value)) = table.get_key_value("with") else { return &[] };
+    let mut read = |read: fn(&Reader<'_, '_>) -> Kind| {
+        let reader = Reader::new(context, name, at, table);
+        let (with, keys) = read(&reader);
+        rotation.with = with;
+        rotation.references.extend(reader.references());
+        keys
+    };
     match context.text(key, value) {
         Some("generated") | None => &[],
         Some("postgres-alternating") => {
@@ -68,6 +107,14 @@ fn kind(context: Context<'_>, table: &Table<'_>, rotation: &mut Rotation) -> &'s
             rotation.with = RotationKind::PostgresSingle(settings);
             keys
         }
+        Some("command") => read(command::command),
+        Some("ssh-key") => read(keys::ssh_key),
+        Some("s3-keys") => read(keys::s3_keys),
+        Some("clerk") => read(keys::clerk),
+        Some("webhook") => read(keys::webhook),
+        Some("django-secret-key") => read(django::secret_key),
+        Some("django-password") => read(django::password),
+        Some("flower") => read(flower::flower),
         Some(word) => {
             context.unknown_word("a kind of rotation", word, value, &KINDS);
             &[]
@@ -111,11 +158,20 @@ pub(super) fn check_all(context: Context<'_>, schema: &Schema) {
         for reference in &rotation.references {
             check_reference(context, schema, reference);
         }
+        let subject = Subject { context, schema, name, entry, rotation };
         match &rotation.with {
-            RotationKind::Generated => {}
+            RotationKind::Command(settings) => command::check(&subject, settings),
+            RotationKind::SshKey(settings) => keys::check_ssh_key(&subject, settings),
+            RotationKind::S3Keys(settings) => keys::check_s3_keys(&subject, settings),
+            RotationKind::DjangoSecretKey(settings) => django::check(&subject, settings),
+            RotationKind::Flower(settings) => flower::check(&subject, settings),
             RotationKind::PostgresAlternating(settings) | RotationKind::PostgresSingle(settings) => {
                 postgres::check(context, &schema.secrets, name, entry, settings);
             }
+            RotationKind::Generated
+            | RotationKind::DjangoPassword(_)
+            | RotationKind::Clerk(_)
+            | RotationKind::Webhook(_) => {}
         }
     }
 }

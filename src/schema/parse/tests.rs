@@ -6,6 +6,7 @@ use crate::schema::{Alphabet, Dialect, GithubScope, Policy, Reader, Type};
 use crate::secret::SecretValue;
 use crate::sys::OpenGate;
 
+mod applications;
 mod backup;
 mod github;
 mod remote;

@@ -1,0 +1,278 @@
+//! `flower` on a real Flower, with a Celery worker and Redis.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use luca_secrets::rotate::{Answer, TroubleKind};
+
+use crate::harness::World;
+use crate::harness::sshd::{self, Sshd};
+
+use super::by_hand::ByHand;
+use super::django::tools;
+use super::observer::{Look, Observer, watch_processes};
+
+/// Flower's start as cookiecutter-django has it, but for the file of settings: on its command line a password would show
+/// in the list of processes.
+const START: &str = r#"#!/bin/sh
+set -a
+. ./app.env
+printf 'basic_auth = ["%s"]\n' "$(printf '%s:%s' "$CELERY_FLOWER_USER" "$CELERY_FLOWER_PASSWORD" | sed 's/,/", "/g')" >flowerconfig.py
+exec "$PYTHON" -m celery -A tasks flower --address=127.0.0.1 --port="$PORT" --conf=flowerconfig.py >>flower.log 2>&1
+"#;
+
+/// Starts it anew, as recreating its container does.
+const RESTART: &str = r#"#!/bin/sh
+if [ -e flower.pid ]; then kill "$(cat flower.pid)"; while kill -0 "$(cat flower.pid)" 2>/dev/null; do sleep 0.05; done; fi
+setsid ./start </dev/null >/dev/null 2>&1 &
+echo $! >flower.pid
+"#;
+
+/// Flower, its worker and its broker on a server.
+struct Garden {
+    world: World,
+    host: Sshd,
+    port: u16,
+    redis: Child,
+    worker: Child,
+}
+
+impl Garden {
+    fn start() -> Self {
+        let host = Sshd::start();
+        let folder = host.path("app");
+        std::fs::create_dir(&folder).unwrap();
+        let (port, broker) = (sshd::free_port("127.0.0.1"), sshd::free_port("127.0.0.1"));
+        let redis = redis(&folder, broker);
+        let url = format!("redis://127.0.0.1:{broker}/0");
+        let tasks = format!(
+            "from celery import Celery\n\napp = Celery(\"tasks\", broker={url:?}, backend={url:?})\n"
+        );
+        std::fs::write(folder.join("tasks.py"), tasks).unwrap();
+        let python = tools().join("python/bin/python");
+        for (name, text) in [("start", START), ("restart", RESTART)] {
+            let text = text.replace("$PYTHON", python.to_str().unwrap()).replace("$PORT", &port.to_string());
+            std::fs::write(folder.join(name), text).unwrap();
+            let executable = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+            std::fs::set_permissions(folder.join(name), executable).unwrap();
+        }
+        let worker = worker(&python, &folder);
+        let garden = Self { world: World::new(), host, port, redis, worker };
+        garden.world.write("schemas/schema.toml", garden.schema());
+        garden.world.run(&["generate", "-q", "--missing"]).success();
+        garden.world.run(&["set", "-q", "flower.username"]).stdin("gardener").success();
+        garden.push();
+        garden
+    }
+
+    fn schema(&self) -> String {
+        let folder = self.host.path("app").display().to_string();
+        format!(
+            r#"
+[secrets.flower.username]
+secret = false
+[secrets.flower.password]
+type = "password"
+generate = {{ length = 40 }}
+rotate = {{ with = "flower", on = "web", url = "http://127.0.0.1:{port}/api/workers", from = "server" }}
+[secrets.flower.previous]
+type = "password"
+required = false
+[env-file.django]
+path = ".django"
+[env-file.django.variables]
+CELERY_FLOWER_USER = {{ value = "{{{{ flower.username }}}}", read-by = "flower" }}
+CELERY_FLOWER_PASSWORD = {{ value = "{{{{ flower.password }}}}{{% if flower.previous is defined %}},{{{{ flower.username }}}}:{{{{ flower.previous }}}}{{% endif %}}", read-by = "flower" }}
+[server.web]
+address = "{address}"
+port = "{ssh_port}"
+user = "{user}"
+host-keys = "{host_key}"
+key = {{ file = "{client_key}" }}
+[[server.web.install]]
+env-file = "django"
+to = "{folder}/app.env"
+apply = {{ in = "{folder}", run = ["./restart"], within = "30s" }}
+health = {{ url = "http://127.0.0.1:{port}/healthcheck", within = "30s", every = "1s", in-a-row = 1 }}
+"#,
+            port = self.port,
+            address = self.host.address,
+            ssh_port = self.host.port,
+            user = sshd::user(),
+            host_key = self.host.host_key("ed25519"),
+            client_key = self.host.client_key().display(),
+        )
+    }
+
+    fn push(&self) {
+        self.world.run(&["push", "server.web", "--yes", "-q"]).success();
+    }
+
+    fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.host.path("app").join(name)).unwrap_or_default()
+    }
+
+    fn password(&self) -> String {
+        self.world.run(&["get", "flower.password"]).success().stdout.trim_end().to_owned()
+    }
+}
+
+impl Drop for Garden {
+    fn drop(&mut self) {
+        let flower = self.read("flower.pid").trim().parse::<i32>().ok();
+        let flower = flower.and_then(rustix::process::Pid::from_raw);
+        if let Some(id) = flower {
+            let _ = rustix::process::kill_process(id, rustix::process::Signal::KILL);
+        }
+        for child in [&mut self.worker, &mut self.redis] {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn redis(folder: &Path, port: u16) -> Child {
+    let child = Command::new("redis-server")
+        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+        .current_dir(folder)
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap_or_else(|error| panic!("redis-server: {error}; run tests/tools/install"));
+    until("redis", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
+    child
+}
+
+fn worker(python: &Path, folder: &Path) -> Child {
+    let log = std::fs::File::create(folder.join("worker.log")).unwrap();
+    let child = Command::new(python)
+        .args(["-m", "celery", "-A", "tasks", "worker", "--pool=solo", "--loglevel=info"])
+        .current_dir(folder)
+        .stdout(log.try_clone().unwrap())
+        .stderr(log)
+        .spawn()
+        .unwrap();
+    let log: PathBuf = folder.join("worker.log");
+    until("the worker", || std::fs::read_to_string(&log).unwrap_or_default().contains("ready."));
+    child
+}
+
+fn until(what: &str, holds: impl Fn() -> bool) {
+    let end = Instant::now() + Duration::from_mins(1);
+    while !holds() {
+        assert!(Instant::now() < end, "{what} does not start");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// The status that Flower answers with to this user and password; nothing if nobody answers.
+fn knock(port: u16, user: &str, password: &str) -> Option<u16> {
+    use std::io::{Read, Write};
+    let pair = luca_base64(format!("{user}:{password}").as_bytes());
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let request = format!(
+        "GET /api/workers HTTP/1.0\r\nHost: 127.0.0.1\r\nAuthorization: Basic {pair}\r\nConnection: close\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text).ok()?;
+    text.split(' ').nth(1)?.parse().ok()
+}
+
+/// Base64 with padding (RFC 4648, section 4).
+fn luca_base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for group in bytes.chunks(3) {
+        let word =
+            group.iter().fold(0u32, |word, byte| word << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
+        for place in 0..4 {
+            let letter = LETTERS[(word >> (18 - 6 * place)) as usize & 0x3f];
+            text.push(if place <= group.len() { char::from(letter) } else { '=' });
+        }
+    }
+    text
+}
+
+/// Somebody who comes with this password every 50 ms.
+fn knocking(port: u16, password: &str) -> Observer<()> {
+    let password = password.to_owned();
+    Observer::start((), move |()| match knock(port, "gardener", &password) {
+        Some(200) => Look::Well,
+        None => Look::Silent,
+        Some(status) => Look::Wrong(status.to_string()),
+    })
+}
+
+#[test]
+#[ignore = "needs sshd, Redis, Celery and Flower; run tests/run"]
+fn flower_takes_both_passwords_in_between_and_then_only_the_new_one() {
+    let garden = Garden::start();
+    let old = garden.password();
+    let deploy = || garden.push();
+    let mut way = ByHand::new(&garden.world, "flower.password", &deploy);
+    let host = format!("127.0.0.1:{}", garden.port);
+    assert_eq!(way.begin(), [format!("Flower at {host} accepts the present one, refuses the wrong one")]);
+    let new = way.record.pending(&way.name).unwrap().expose().to_owned();
+    let needles: Vec<String> = way.values().iter().map(|value| value.expose().to_owned()).collect();
+    let processes = watch_processes(&needles);
+
+    // Whoever has the old one is not refused before the last deploy, nor whoever has the new one after the first.
+    let port = garden.port;
+    let by_old = knocking(port, &old);
+
+    let steps = way.credential.steps();
+    way.stepped(&steps[0]);
+    assert_eq!(
+        way.stepped(&steps[1]),
+        format!("Flower at {host} accepts the new one, refuses the wrong one, accepts the old one")
+    );
+    let standing = way.credential.standing(&way.record).unwrap();
+    assert_eq!((standing.current, standing.pending), (Answer::Accepted, Answer::Accepted));
+    way.stepped(&steps[2]);
+    let ((), seen) = by_old.end();
+    assert!(seen.well > 5 && seen.wrong.is_empty(), "{seen:?}");
+    // Too early: the old one is accepted still.
+    let early = way.step(&way.named("dropped"));
+    assert_eq!(early.unwrap_err().kind, TroubleKind::Rejected);
+
+    // Back from here, and there once more.
+    for step in way.credential.undo_steps(3) {
+        way.stepped(&step);
+    }
+    assert_eq!((knock(port, "gardener", &old), knock(port, "gardener", &new)), (Some(200), Some(401)));
+    let line =
+        garden.read("app.env").lines().find(|line| line.contains("FLOWER_PASSWORD")).unwrap().to_owned();
+    assert!(!line.contains(','), "the old one alone");
+
+    way.stepped(&steps[0]);
+    let by_new = knocking(port, &new);
+    for step in &steps[1..] {
+        way.stepped(step);
+    }
+    assert_eq!((knock(port, "gardener", &old), knock(port, "gardener", &new)), (Some(401), Some(200)));
+    let ((), seen) = by_new.end();
+    assert!(seen.well > 5 && seen.wrong.is_empty(), "{seen:?}");
+    let (_, processes) = processes.end();
+    assert!(processes.well > 10 && processes.wrong.is_empty(), "{processes:?}");
+    for needle in &needles {
+        assert!(
+            !garden.host.log().contains(needle.as_str())
+                && !garden.read("flower.log").contains(needle.as_str())
+        );
+    }
+    nobody_there_is_no_refusal(&garden);
+}
+
+fn nobody_there_is_no_refusal(garden: &Garden) {
+    let deploy = || ();
+    let way = ByHand::new(&garden.world, "flower.password", &deploy);
+    let id: i32 = garden.read("flower.pid").trim().parse().unwrap();
+    let id = rustix::process::Pid::from_raw(id).unwrap();
+    rustix::process::kill_process(id, rustix::process::Signal::KILL).unwrap();
+    let mut credential = way.credential;
+    let trouble = credential.preflight(&way.record.current).unwrap_err();
+    assert_eq!(trouble.kind, TroubleKind::Unavailable, "{trouble}");
+    assert_eq!(credential.standing(&way.record).unwrap().current, Answer::Unknown);
+}

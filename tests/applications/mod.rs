@@ -1,0 +1,13 @@
+//! The credentials of applications on the web, with the real ones: Django under gunicorn behind OpenSSH, and Flower with
+//! Celery and Redis.
+
+mod by_hand;
+mod command;
+mod django;
+mod flower;
+mod http;
+mod key;
+mod observer;
+mod password;
+
+pub use django::App;

@@ -1,0 +1,9 @@
+//! Kinds of credentials that are keys, each against the real service or a stand-in after its published description.
+
+mod command;
+mod walk;
+mod ssh_key;
+mod ssh_faults;
+mod clerk;
+mod s3;
+mod schema;
