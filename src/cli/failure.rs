@@ -205,6 +205,12 @@ impl From<StoreError> for Failure {
             StoreError::Rotating(_) => Self::new(&error).kind(Kind::Changed).hint(
                 "nothing was written; `luca-secrets rotate --resume` brings it to its end, and `rotate --undo NAME` takes it back",
             ),
+            StoreError::Rotated(_, ref rotation) => {
+                let hint = format!(
+                    "nothing was written; `luca-secrets rotate --resume {rotation}` brings it to its end, `rotate --undo {rotation}` takes it back, and `rotate --adopt {rotation}` takes over a value that works already"
+                );
+                Self::new(error).kind(Kind::Held).hint(hint)
+            }
             StoreError::RotationMoved(_) => Self::new(error)
                 .kind(Kind::Changed)
                 .hint("nothing was written; `luca-secrets list` shows how far it is"),

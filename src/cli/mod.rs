@@ -19,6 +19,7 @@ mod servers;
 mod server_view;
 mod visited;
 mod recovery;
+mod rotation;
 mod editing;
 mod commands;
 mod run;

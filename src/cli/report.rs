@@ -3,6 +3,7 @@
 use crate::name::{SecretName, nearest};
 use crate::store::{Committed, Document, Edit, Pinning};
 
+use super::away::Reach;
 use super::context::Context;
 use super::failure::Failure;
 
@@ -35,9 +36,14 @@ pub(super) fn finish(edit: Edit<'_>, dry_run: bool, context: &mut Context) -> Re
 
 /// Writes an edit, where the store has a home away from this machine there too, and remembers what was written.
 pub(super) fn commit(edit: Edit<'_>, context: &mut Context) -> Result<Committed, Failure> {
+    commit_to(edit, Reach::AsFarAsPossible, context)
+}
+
+/// The same, as far as it has to come to count.
+pub(super) fn commit_to(edit: Edit<'_>, reach: Reach, context: &mut Context) -> Result<Committed, Failure> {
     let committed = match context.away(Some(edit.opened().document()))? {
         Some(mut away) => {
-            let committed = away.commit(&edit, context);
+            let committed = away.commit(&edit, reach, context);
             context.keep_away(away);
             committed?
         }

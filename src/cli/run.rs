@@ -10,8 +10,8 @@ use super::args::{Arguments, Command, parse};
 use super::away::Known;
 use super::commands::{
     backup, check, compare, completions, diff, edit, export, generate, get, git, history, identity, import,
-    init, list, manual, merge, push, recipients, rekey, remote, remove, render, rollback, run as run_command,
-    server, set, status, unseal,
+    init, list, manual, merge, postgres, push, recipients, rekey, remote, remove, render, rollback, rotate,
+    run as run_command, server, set, status, unseal,
 };
 use super::context::Context;
 use super::failure::Failure;
@@ -111,12 +111,14 @@ fn dispatch(command: Command, context: &mut Context) -> Result<(), Failure> {
         Command::List(args) => list::run(&args, context),
         Command::Man(args) => manual::run(&args, context),
         Command::Merge(args) => merge::run(&args, context),
+        Command::Postgres(args) => postgres::run(&args, context),
         Command::Push(args) => push::run(&args, context),
         Command::Recipients(args) => recipients::run(&args, context),
         Command::Rekey(args) => rekey::run(&args, context),
         Command::Remote(args) => remote::run(&args, context),
         Command::Render(args) => render::run(&args, context),
         Command::Rollback(args) => rollback::run(&args, context),
+        Command::Rotate(args) => rotate::run(&args, context),
         Command::Rm(args) => remove::run(&args, context),
         Command::Run(args) => run_command::run(&args, context),
         Command::Server(args) => server::run(&args, context),

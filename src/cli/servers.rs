@@ -274,17 +274,25 @@ pub(super) fn unseen(found: &[Found]) -> Failure {
 
 /// Every reason against pushing that the user has not set aside.
 pub(super) fn refuse(found: &[Found], allowed: Allowed) -> Result<(), Failure> {
-    let mut failure = Failure::many([]);
+    let mut all = Vec::new();
     for one in found {
         let files = one.plan.as_ref().map(|plan| plan.files.as_slice()).unwrap_or_default();
-        for file in files {
-            for objection in &file.objections {
-                object(one, file, objection, allowed, &mut failure);
-            }
+        all.extend(files.iter().map(|file| (one, file)));
+    }
+    let failure = objections(&all, allowed);
+    if failure.messages.is_empty() { Ok(()) } else { Err(failure.hint("nothing was pushed")) }
+}
+
+/// The same for some files.
+pub(super) fn objections(files: &[(&Found, &FilePlan)], allowed: Allowed) -> Failure {
+    let mut failure = Failure::many([]);
+    for (one, file) in files {
+        for objection in &file.objections {
+            object(one, file, objection, allowed, &mut failure);
         }
     }
     failure.hints.dedup();
-    if failure.messages.is_empty() { Ok(()) } else { Err(failure.hint("nothing was pushed")) }
+    failure
 }
 
 fn object(one: &Found, file: &FilePlan, objection: &Objection, allowed: Allowed, failure: &mut Failure) {

@@ -98,6 +98,12 @@ impl Ui {
         self.data("\n")
     }
 
+    /// The same on one line, for whoever reads line by line.
+    pub(super) fn json_line(&mut self, report: &impl serde::Serialize) -> Result<(), Failure> {
+        serde_json::to_writer(&mut self.stdout, report).map_err(io::Error::from)?;
+        self.data("\n")
+    }
+
     /// Something was done.
     pub(super) fn ok(&mut self, message: &str) {
         if !self.quiet {

@@ -64,6 +64,12 @@ impl FilePlan {
         self.access_differs || self.variables.iter().any(Difference::differs)
     }
 
+    /// Leaves the file as it is.
+    pub fn leave(&mut self) {
+        self.access_differs = false;
+        self.variables.retain(|variable| !variable.differs());
+    }
+
     /// Adds the file's values to what is taken out of texts.
     pub fn hide_in(&self, redactor: &mut Redactor) {
         self.values.iter().for_each(|value| redactor.add(value));

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use crate::store::{Direction, EffectNote, Material, Outcome, RotationRecord, State, Values};
 use crate::sys::Random;
 
-use super::credential::{Asked, Credential};
+use super::credential::Credential;
 use super::id::ulid;
 use super::seams::{Deployer, Journal, Person, Seen, Watch};
 use super::step::{Action, Step};
@@ -105,9 +105,9 @@ impl<'e> Engine<'e> {
         Self { credential, outside, record: None, has_claimed: false }
     }
 
-    /// The record at the end of a run, if there is one.
-    pub fn into_record(self) -> Option<RotationRecord> {
-        self.record
+    /// The record as it is now, if there is one.
+    pub const fn record_so_far(&self) -> Option<&RotationRecord> {
+        self.record.as_ref()
     }
 
     /// Looks whether it can be done, without changing anything: what was found, in lines.
@@ -194,11 +194,6 @@ impl<'e> Engine<'e> {
         }
     }
 
-    /// Which of the two credentials is accepted right now.
-    pub fn standing(&mut self, record: &RotationRecord) -> Result<Asked, Trouble> {
-        self.credential.standing(record)
-    }
-
     fn take_up(&mut self, mut record: RotationRecord) {
         if record.state == State::Held {
             // Whoever takes it up has looked at it: it may be tried again.
@@ -283,7 +278,14 @@ impl<'e> Engine<'e> {
 
     /// Goes back from here; `begun` steps were begun.
     fn turn(&mut self, begun: usize, reason: &str) -> Go {
+        let now = self.outside.watch.now();
+        let mut effects = self.record().effects.clone();
+        if let Some(note) = effects.last_mut().filter(|note| is_open(note)) {
+            // Whatever came of it is taken back now.
+            (note.outcome, note.settled) = (Outcome::Unknown, Some(now));
+        }
         let back = RotationRecord {
+            effects,
             direction: Direction::Back { begun },
             done: 0,
             state: State::Undoing,
@@ -368,7 +370,7 @@ impl<'e> Engine<'e> {
 
 /// Whether what came of an effect is not known.
 pub(super) fn is_open(note: &EffectNote) -> bool {
-    matches!(note.outcome, Outcome::Intended | Outcome::Unknown)
+    note.settled.is_none() && matches!(note.outcome, Outcome::Intended | Outcome::Unknown)
 }
 
 fn interrupted() -> Trouble {

@@ -236,6 +236,9 @@ impl Edit<'_> {
             Merged::Clean(changes) => changes,
             Merged::Conflict(names) => return Err(StoreError::Conflict(names)),
         };
+        if self.origin != Origin::Rotate {
+            rotations::refuse_rotated(theirs, &ours)?;
+        }
         let rotations = self.next_rotations(theirs)?;
         let region = self.region(theirs, &ours)?;
         let recipients = self.upkeep.readers(path, &self.store.document, theirs)?;

@@ -36,6 +36,8 @@ pub enum StoreError {
     Unproven(PathBuf),
     /// Another rotation is under way, that of this secret.
     Rotating(SecretName),
+    /// A secret cannot be changed while it is part of this rotation.
+    Rotated(SecretName, SecretName),
     /// Somebody else has written to the rotation of this secret meanwhile.
     RotationMoved(SecretName),
     /// Two stores were to be merged that were never one.
@@ -70,6 +72,10 @@ impl fmt::Display for StoreError {
                 write!(f, "{}: what was sealed does not open with the identity of a reader", path.display())
             }
             Self::Rotating(name) => write!(f, "a rotation of {name} is under way"),
+            Self::Rotated(name, rotation) if name == rotation => write!(f, "{name} is being rotated"),
+            Self::Rotated(name, rotation) => {
+                write!(f, "{name} is part of the rotation of {rotation} that is under way")
+            }
             Self::RotationMoved(name) => {
                 write!(f, "somebody else has gone on with the rotation of {name} meanwhile")
             }

@@ -31,6 +31,7 @@ use crate::secret::SecretValue;
 use super::document::Document;
 use super::edit::Edit;
 use super::error::StoreError;
+use super::splice::Changes;
 
 mod form;
 mod merge;
@@ -312,14 +313,26 @@ impl Edit<'_> {
             if theirs.rotation_by_id(name, &record.id) != before {
                 return Err(StoreError::RotationMoved(name.clone()));
             }
-            let others = theirs.live_rotations().filter(|(_, other)| other.id != record.id);
-            let mut others = others.filter(|(other, record)| record.is_busy() || *other == name);
-            if let Some((other, _)) = others.next().filter(|_| record.is_busy() || before.is_none()) {
+            let mut others = theirs.live_rotations().filter(|(_, other)| other.id != record.id);
+            let in_the_way = |(other, one): &(&SecretName, &RotationRecord)| {
+                (record.is_busy() && one.is_busy()) || (before.is_none() && *other == name)
+            };
+            if let Some((other, _)) = others.find(in_the_way) {
                 return Err(StoreError::Rotating(other.clone()));
             }
             put(next.entry(name.clone()).or_default(), record.clone());
         }
         Ok(next)
+    }
+}
+
+/// Refuses to change what a rotation changes: nobody else may meanwhile. A conflict may be settled all the same.
+pub(super) fn refuse_rotated(theirs: &Document, changed: &Changes) -> Result<(), StoreError> {
+    let with = |name: &SecretName| theirs.rotation_with(name).map(|(rotation, _)| rotation.clone());
+    let mut changed = changed.keys().filter(|name| !theirs.is_in_conflict(name));
+    match changed.find_map(|name| Some((name.clone(), with(name)?))) {
+        Some((name, rotation)) => Err(StoreError::Rotated(name, rotation)),
+        None => Ok(()),
     }
 }
 

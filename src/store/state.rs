@@ -170,6 +170,22 @@ impl Unlocked {
         self.keys.identities.iter().all(|identity| !identity.known_recipients().is_empty())
     }
 
+    /// Reads it again, with the same identities: what was written since is inside.
+    pub fn refresh(&mut self, disk: &Disk) -> Result<(), StoreError> {
+        let sealed = read(disk, &self.path)?;
+        if sealed != self.sealed {
+            let document = open(&self.path, &sealed, &self.keys)?;
+            if document.id() != self.document.id() {
+                return Err(StoreError::Replaced(self.path.clone()));
+            }
+            if document.generation() < self.document.generation() {
+                return Err(StoreError::WentBack(self.path.clone(), document.generation()));
+            }
+            (self.sealed, self.document) = (sealed, document);
+        }
+        Ok(())
+    }
+
     /// Opens another version of the store with the same identities. `path` is for messages.
     pub fn open_version(&self, path: &Path, sealed: &[u8]) -> Result<Document, StoreError> {
         open(path, sealed, &self.keys)

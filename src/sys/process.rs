@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
@@ -112,6 +112,10 @@ pub enum SessionEnd {
 /// Whether a signal was noted. One for the whole process, as signals are.
 static ARRIVED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
+/// How many hold signals back, and whether none does. One for the whole process too.
+static HOLDERS: AtomicUsize = AtomicUsize::new(0);
+static DEADLY: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
+
 /// From now on only signals that are yet to come count.
 pub(super) fn forget_signals() {
     ARRIVED.store(false, Ordering::SeqCst);
@@ -128,16 +132,16 @@ pub(super) fn signal_arrived() -> bool {
 /// ever. Questions on the terminal end unanswered when one arrives.
 pub struct Signals {
     told_to_stop: Arc<AtomicBool>,
-    deadly: Arc<AtomicBool>,
 }
 
 impl Signals {
     /// Starts to note signals.
     pub fn hold() -> io::Result<Self> {
-        let signals =
-            Self { told_to_stop: Arc::new(AtomicBool::new(false)), deadly: Arc::new(AtomicBool::new(false)) };
+        HOLDERS.fetch_add(1, Ordering::SeqCst);
+        DEADLY.store(false, Ordering::SeqCst);
+        let signals = Self { told_to_stop: Arc::new(AtomicBool::new(false)) };
         for signal in [SIGTERM, SIGHUP, SIGINT, SIGQUIT] {
-            signal_hook::flag::register_conditional_default(signal, Arc::clone(&signals.deadly))?;
+            signal_hook::flag::register_conditional_default(signal, Arc::clone(&DEADLY))?;
             signal_hook::flag::register(signal, Arc::clone(&ARRIVED))?;
         }
         // A terminal sends the other two to the editor as well, which knows what to do with them.
@@ -160,7 +164,10 @@ impl Signals {
 
 impl Drop for Signals {
     fn drop(&mut self) {
-        self.deadly.store(true, Ordering::SeqCst);
+        // One may hold them for a part of what another holds them for.
+        if HOLDERS.fetch_sub(1, Ordering::SeqCst) == 1 {
+            DEADLY.store(true, Ordering::SeqCst);
+        }
     }
 }
 

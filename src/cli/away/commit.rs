@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Kind};
+use crate::remote::{Fetched, Version};
 use crate::store::{Committed, Edit, Prepared, SIZE_LIMIT};
 use crate::sys::{FolderLock, pause};
 
@@ -21,6 +22,15 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
+/// How far a commit must have come to count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::cli) enum Reach {
+    /// To the store's home, unless that cannot be reached: then the copy here is enough.
+    AsFarAsPossible,
+    /// To the store's home, where there is one, or nothing is written here.
+    Everywhere,
+}
+
 /// What one attempt came to.
 enum Attempt {
     Done(Box<Committed>),
@@ -32,11 +42,12 @@ impl Away {
     pub(in crate::cli) fn commit(
         &mut self,
         edit: &Edit<'_>,
+        reach: Reach,
         context: &mut Context,
     ) -> Result<Committed, Failure> {
         for attempt in 0..ATTEMPTS {
             let lock = edit.opened().lock(context.settings.patience)?;
-            if let Attempt::Done(mut committed) = self.attempt(edit, &lock, context)? {
+            if let Attempt::Done(mut committed) = self.attempt(edit, reach, &lock, context)? {
                 // What came from there was said already.
                 committed.merged = false;
                 return Ok(*committed);
@@ -52,6 +63,7 @@ impl Away {
     fn attempt(
         &mut self,
         edit: &Edit<'_>,
+        reach: Reach,
         lock: &FolderLock,
         context: &mut Context,
     ) -> Result<Attempt, Failure> {
@@ -60,7 +72,7 @@ impl Away {
                 pulled.say(self, context);
                 pulled.is_ahead()
             }
-            Err(failure) if failure.kind == Kind::Offline => {
+            Err(failure) if failure.kind == Kind::Offline && reach == Reach::AsFarAsPossible => {
                 say_kept_here(&failure.messages.join("; "), context);
                 let prepared = edit.prepare(&context.disk, &context.author(), lock)?;
                 return here_only(prepared, lock, context);
@@ -87,22 +99,44 @@ impl Away {
         let message = message(&prepared.committed().changes);
         match self.send(&sealed, document, &message, context)? {
             Sent::Lost => Ok(Attempt::Lost),
+            Sent::NotReached(error) if reach == Reach::Everywhere => match self.arrived(&sealed)? {
+                Some(version) => self.write(prepared, version, sealed, lock, context),
+                None if error.in_doubt => Ok(Attempt::Lost),
+                None => Err(Failure::from(error).hint("nothing was written")),
+            },
             Sent::NotReached(error) => {
                 say_kept_here(&error.to_string(), context);
                 here_only(prepared, lock, context)
             }
-            Sent::Done(version) => {
-                let generation = document.generation();
-                let label = self.home.label();
-                let committed = prepared.write(&context.disk, lock).map_err(|error| {
-                    let hint = format!(
-                        "it is in place at {label}: take it from there with `luca-secrets remote pull`"
-                    );
-                    Failure::from(error).hint(hint)
-                })?;
-                self.sent(version, generation, sealed, context);
-                Ok(Attempt::Done(Box::new(committed)))
-            }
+            Sent::Done(version) => self.write(prepared, version, sealed, lock, context),
+        }
+    }
+
+    /// What is in place there, here too.
+    fn write(
+        &mut self,
+        prepared: Prepared,
+        version: Version,
+        sealed: Vec<u8>,
+        lock: &FolderLock,
+        context: &mut Context,
+    ) -> Result<Attempt, Failure> {
+        let label = self.home.label();
+        let committed = prepared.write(&context.disk, lock).map_err(|error| {
+            let hint =
+                format!("it is in place at {label}: take it from there with `luca-secrets remote pull`");
+            Failure::from(error).hint(hint)
+        })?;
+        self.sent(version, committed.generation, sealed, context);
+        Ok(Attempt::Done(Box::new(committed)))
+    }
+
+    /// Whether what was sent is there, though no answer came.
+    fn arrived(&mut self, sealed: &[u8]) -> Result<Option<Version>, Failure> {
+        let known = self.anchor.as_ref().map(|anchor| &anchor.version);
+        match self.home.fetch(known)? {
+            Fetched::New { version, sealed: there } if there == sealed => Ok(Some(version)),
+            _ => Ok(None),
         }
     }
 }

@@ -8,6 +8,7 @@ mod send;
 mod commit;
 mod refresh;
 
+pub(super) use commit::Reach;
 pub(super) use home::Known;
 pub(super) use look::{Away, Standing};
 pub(super) use pull::Pulled;

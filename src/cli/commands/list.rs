@@ -8,13 +8,14 @@ use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::name::SecretName;
 use crate::schema::Schema;
-use crate::store::Document;
+use crate::store::{Document, State};
 
 /// List the secrets: names, types and ages, never values
 ///
 /// Shows what the store holds and what the schema asks for. A secret that is only declared is `missing` or `unset`;
 /// one that is only stored is `undeclared`; one that two branches changed in different ways is in `conflict`;
-/// one that a former reader knows is `exposed`.
+/// one that a former reader knows is `exposed`; one that gets a new value just now is `rotating`, or `waiting` for a
+/// person, or `held`.
 #[derive(Args)]
 pub(crate) struct ListArgs {
     #[command(flatten)]
@@ -53,8 +54,10 @@ pub(crate) fn run(args: &ListArgs, context: &mut Context) -> Result<(), Failure>
 /// Declared secrets in the order of their names, then undeclared ones in the order of the store.
 fn rows(schema: &Schema, document: &Document) -> Vec<Row> {
     let declared = schema.secrets.iter().map(|(name, entry)| {
+        let rotating = document.rotation_with(name).map(|(_, record)| rotating(record.state));
         let state = match (document.contains(name), entry.required) {
             _ if document.is_in_conflict(name) => "conflict",
+            _ if rotating.is_some() => rotating.unwrap_or_default(),
             (true, _) if document.is_exposed(name) => "exposed",
             (true, _) => "set",
             (false, true) => "missing",
@@ -73,6 +76,15 @@ fn rows(schema: &Schema, document: &Document) -> Vec<Row> {
             row(document, name, None, state)
         });
     declared.chain(undeclared).collect()
+}
+
+/// The word for a secret that is part of a rotation.
+const fn rotating(state: State) -> &'static str {
+    match state {
+        State::Held => "held",
+        State::Waiting => "waiting",
+        _ => "rotating",
+    }
 }
 
 fn row(document: &Document, name: &SecretName, kind: Option<&'static str>, state: &'static str) -> Row {

@@ -98,7 +98,7 @@ fn read_value(args: &SetArgs, name: &SecretName, context: &mut Context) -> Resul
 }
 
 /// Drops the line feed that `echo` and editors add to a value of one line.
-fn without_final_line_feed(text: &SecretText) -> SecretValue {
+pub(crate) fn without_final_line_feed(text: &SecretText) -> SecretValue {
     let plain = text.expose();
     let line = plain.strip_suffix('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
     let value = match line {

@@ -16,7 +16,7 @@ use crate::name::SecretName;
 use crate::push::github::Only;
 use crate::push::{Action, FilePlan};
 use crate::schema::{self, Schema, Severity};
-use crate::store::Document;
+use crate::store::{Document, RotationRecord, State};
 use crate::target::github::Options;
 
 /// Show how the secrets stand, and the servers and GitHub that they are pushed to
@@ -45,7 +45,21 @@ struct Report {
     errors: usize,
     exposed: Vec<String>,
     due: Vec<String>,
+    /// Rotations under way, with how far they are.
+    rotations: Vec<Rotation>,
     targets: Vec<Target>,
+}
+
+/// A rotation under way.
+#[derive(Serialize)]
+struct Rotation {
+    #[serde(rename = "rotation")]
+    name: String,
+    state: &'static str,
+    since: String,
+    by: String,
+    until: Option<String>,
+    reason: Option<String>,
 }
 
 /// One file on a server, or one scope of GitHub.
@@ -95,6 +109,7 @@ impl Report {
             && self.errors == 0
             && self.exposed.is_empty()
             && self.due.is_empty()
+            && self.rotations.iter().all(|one| one.state == State::Grace.word())
             && self.targets.iter().all(well)
     }
 }
@@ -115,6 +130,7 @@ fn of_store(schema: &Schema, document: &Document, now: Timestamp) -> Report {
             .filter(|name| is_due(schema, document, name, now))
             .map(ToString::to_string)
             .collect(),
+        rotations: document.live_rotations().map(rotation).collect(),
         targets: Vec::new(),
     }
 }
@@ -127,6 +143,17 @@ fn is_due(schema: &Schema, document: &Document, name: &SecretName, now: Timestam
     match (every, since) {
         (Some(every), Some(since)) => now.duration_since(since).unsigned_abs() >= every && now >= since,
         _ => false,
+    }
+}
+
+fn rotation((name, record): (&SecretName, &RotationRecord)) -> Rotation {
+    Rotation {
+        name: name.to_string(),
+        state: record.state.word(),
+        since: record.started.to_string(),
+        by: record.by.clone(),
+        until: record.not_before.map(|until| until.to_string()),
+        reason: record.reason.clone(),
     }
 }
 
@@ -227,6 +254,12 @@ fn lines(report: &Report) -> Vec<String> {
         if !names.is_empty() {
             lines.push(format!("  {word}: {}", names.join(", ")));
         }
+    }
+    for one in &report.rotations {
+        let reason = one.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        let until = one.until.as_ref().map(|until| format!(", not before {until}")).unwrap_or_default();
+        let Rotation { name, state, since, by, .. } = one;
+        lines.push(format!("  rotation of {name}: {state} since {since} by {by}{until}{reason}"));
     }
     lines.extend(report.targets.iter().map(line));
     lines

@@ -8,3 +8,4 @@ mod targets;
 
 pub(super) use look::{Look, TargetReport};
 pub(super) use outcomes::say_outcomes;
+pub(super) use targets::GithubTargets;

@@ -108,7 +108,7 @@ impl Engine<'_> {
     }
 
     /// Writes that a step is about to be tried, with what the secrets are from now on.
-    fn intend(&mut self, step: &Step, values: &Values, tries: &mut Tries) -> Go {
+    pub(super) fn intend(&mut self, step: &Step, values: &Values, tries: &mut Tries) -> Go {
         let everywhere = step.is_final || !self.has_claimed || self.is_first(step);
         loop {
             let mut next = RotationRecord { state: self.state_between(), ..self.record().clone() };
@@ -143,17 +143,26 @@ impl Engine<'_> {
 
     /// A step is done.
     pub(super) fn applied(&mut self, step: &Step, evidence: &str) -> Go {
-        let is_effect = matches!(step.action, Action::Effect | Action::Issue | Action::Deploy(_));
-        if is_effect {
+        let is_noted =
+            self.record().effects.last().is_some_and(|note| is_open(note) && note.step == step.name);
+        if is_noted {
             self.note(Outcome::Applied, evidence);
         }
         let mut next = self.record().clone();
         next.done += 1;
         next.attempts = 0;
         next.not_before = None;
-        next.state = step.then;
+        if !step.then.is_end() {
+            next.state = step.then;
+        }
         if next.direction == Direction::Forward {
             next.reason = None;
+        }
+        if next.done == self.steps().len() {
+            // The last write of all says this too.
+            self.record = Some(next);
+            self.ended(step, Ok(evidence));
+            return Ok(());
         }
         // What only the source could make has to be where nobody loses it before it is used.
         let everywhere = matches!(step.action, Action::Issue | Action::Ask);

@@ -8,7 +8,7 @@ use crate::rotate::trouble::{Trouble, TroubleKind};
 use crate::secret::SecretValue;
 use crate::store::{RotationRecord, State, Values};
 
-use super::{Ending, Engine, Go, Tries, record_of};
+use super::{Ending, Engine, Go, Tries, is_open, record_of};
 
 /// How often a person may give an answer that is refused.
 const ANSWERS: u32 = 5;
@@ -41,6 +41,12 @@ impl Engine<'_> {
     /// Asks a person.
     pub(super) fn ask(&mut self, step: &Step) -> Go {
         self.begins(step);
+        let is_asked =
+            self.record().effects.last().is_some_and(|note| is_open(note) && note.step == step.name);
+        if step.is_final && !is_asked {
+            // Whoever is asked to end the old one may do so without ever coming back to say it.
+            self.intend(step, &Values::new(), &mut Tries::default())?;
+        }
         for _ in 0..ANSWERS {
             let question = match self.credential.question(step, record_of(self.record.as_ref())) {
                 Ok(question) => question,

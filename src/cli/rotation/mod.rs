@@ -1,0 +1,12 @@
+//! The engine of rotations over this program's store, servers, terminal and clock, and what came of it in words.
+
+mod desk;
+mod journal;
+mod consumers;
+mod deployer;
+mod person;
+mod seen;
+mod outcome;
+
+pub(super) use desk::Desk;
+pub(super) use outcome::{Outcome, shown_steps};

@@ -1,0 +1,47 @@
+//! Progress: a line for each step, with the time it took.
+
+use std::time::Instant;
+
+use crate::rotate::{Action, Seen, Step, Trouble};
+use crate::store::RotationRecord;
+
+use super::desk::Desk;
+
+/// Says what goes on.
+pub(super) struct Progress<'d, 'c> {
+    desk: &'d Desk<'c>,
+    began: Instant,
+}
+
+impl<'d, 'c> Progress<'d, 'c> {
+    /// Nothing has begun yet.
+    pub(super) fn new(desk: &'d Desk<'c>) -> Self {
+        Self { desk, began: Instant::now() }
+    }
+}
+
+impl Seen for Progress<'_, '_> {
+    fn begins(&mut self, step: &Step, _: &RotationRecord) {
+        self.began = Instant::now();
+        // Those that wait for somebody say so themselves.
+        if !matches!(step.action, Action::Ask) {
+            let line = format!("{}: {} …", self.desk.name, step.shown);
+            self.desk.context.borrow_mut().ui.draw(&[line]);
+        }
+    }
+
+    fn ended(&mut self, step: &Step, _: &RotationRecord, outcome: Result<&str, &Trouble>) {
+        let mut context = self.desk.context.borrow_mut();
+        let seconds = self.began.elapsed().as_secs_f64();
+        let name = &self.desk.name;
+        match outcome {
+            Ok(evidence) => {
+                context.ui.say(&format!("{name}: {} ({seconds:.1} s)", step.shown));
+                if !evidence.is_empty() {
+                    context.explain(&format!("  {evidence}"));
+                }
+            }
+            Err(trouble) => context.ui.warn(&format!("{name}: {}: {trouble} ({seconds:.1} s)", step.shown)),
+        }
+    }
+}
