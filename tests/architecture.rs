@@ -25,6 +25,7 @@ const EXITS: &[(&str, &str)] = &[
     ("src/push/provenance.rs", "digests variables"),
     ("src/push/plan.rs", "reads the files that were found on servers"),
     ("src/push/health.rs", "asks for URLs, and compares a marker"),
+    ("src/rotate/postgres/", "logs in, and spells the verifier in a statement"),
     ("src/rotate/command/", "tells the user's program its values, and hides them in what it says"),
     ("src/rotate/assisted/", "looks at what was pasted, signs a test event"),
     ("src/rotate/from_schema.rs", "takes the names of buckets and services out for a connection"),
@@ -274,7 +275,7 @@ fn local_commands_start_no_runtime() {
                 assert!(!source.contains(word), "{path}: {word}");
             }
         }
-        // The commands start it, and one place that sends a single request for them.
+        // The commands start it, and what does one thing elsewhere for them.
         let starters = [
             "src/sys/runtime.rs",
             "src/sys/mod.rs",

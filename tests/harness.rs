@@ -2,6 +2,8 @@
 //! process and compares all that they print; silence is expected unless a test says otherwise.
 
 pub mod s3;
+pub mod postgres;
+pub mod proxy;
 pub mod sshd;
 
 use std::cell::RefCell;

@@ -43,3 +43,4 @@ mod s3;
 mod github;
 mod rotate_keys;
 mod parsers;
+mod postgres;

@@ -7,8 +7,8 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use super::commands::{
     backup, check, compare, completions, diff, edit, export, generate, get, git, history, identity, import,
-    init, list, manual, merge, push, recipients, rekey, remote, remove, render, rollback, rotate, run,
-    server, set, status, unseal,
+    init, list, manual, merge, postgres, push, recipients, rekey, remote, remove, render, rollback, rotate,
+    run, server, set, status, unseal,
 };
 
 /// Keeps a project's secrets in one encrypted file, and renders from it the files that programs read.
@@ -116,6 +116,7 @@ pub(super) enum Command {
     List(list::ListArgs),
     Man(manual::ManArgs),
     Merge(merge::MergeArgs),
+    Postgres(postgres::PostgresArgs),
     Push(push::PushArgs),
     Recipients(recipients::RecipientsArgs),
     Rekey(rekey::RekeyArgs),

@@ -10,7 +10,7 @@ use super::args::{Arguments, Command, parse};
 use super::away::Known;
 use super::commands::{
     backup, check, compare, completions, diff, edit, export, generate, get, git, history, identity, import,
-    init, list, manual, merge, push, recipients, rekey, remote, remove, render, rollback, rotate,
+    init, list, manual, merge, postgres, push, recipients, rekey, remote, remove, render, rollback, rotate,
     run as run_command, server, set, status, unseal,
 };
 use super::context::Context;
@@ -111,6 +111,7 @@ fn dispatch(command: Command, context: &mut Context) -> Result<(), Failure> {
         Command::List(args) => list::run(&args, context),
         Command::Man(args) => manual::run(&args, context),
         Command::Merge(args) => merge::run(&args, context),
+        Command::Postgres(args) => postgres::run(&args, context),
         Command::Push(args) => push::run(&args, context),
         Command::Recipients(args) => recipients::run(&args, context),
         Command::Rekey(args) => rekey::run(&args, context),

@@ -106,8 +106,16 @@ impl Service<Uri> for Dialer {
 
 /// Whether somebody takes connections there, from this machine and past every proxy.
 pub async fn connect(host: &str, port: u16, limit: Duration) -> io::Result<()> {
+    open(host, port, limit).await.map(drop)
+}
+
+/// A connection past every proxy, for a protocol that proxies do not know.
+pub async fn open(host: &str, port: u16, limit: Duration) -> io::Result<TcpStream> {
     let late = |_| io::Error::from(io::ErrorKind::TimedOut);
-    tokio::time::timeout(limit, TcpStream::connect((host, port))).await.map_err(late)?.map(drop)
+    let stream = tokio::time::timeout(limit, TcpStream::connect((host, port))).await.map_err(late)??;
+    // Without it each small packet waits for the acknowledgement of the one before.
+    stream.set_nodelay(true)?;
+    Ok(stream)
 }
 
 #[cfg(test)]

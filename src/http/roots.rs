@@ -10,7 +10,7 @@ use crate::sys::{Environment, Variable};
 use super::error::HttpError;
 
 /// TLS by ring, 1.2 and later.
-pub(super) fn tls_config(env: &Environment) -> Result<ClientConfig, HttpError> {
+pub fn tls_config(env: &Environment) -> Result<ClientConfig, HttpError> {
     let fail = |error: rustls::Error| HttpError::Roots(error.to_string());
     Ok(ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()

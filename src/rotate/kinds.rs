@@ -8,6 +8,7 @@ use crate::store::Document;
 use super::credential::Credential;
 use super::from_schema;
 use super::generated::Generated;
+use super::postgres::{Alternating, Single, Site};
 use super::trouble::Trouble;
 use super::web::{FlowerPassword, SecretKey, UserPassword};
 
@@ -31,6 +32,13 @@ pub fn credential(name: &SecretName, world: &World<'_>) -> Result<Box<dyn Creden
     };
     match &rotation.with {
         RotationKind::Generated => Ok(Box::new(Generated::new(name.clone(), entry.clone()))),
+        RotationKind::PostgresAlternating(_) => {
+            let site = Site::of(name, world.schema, world.document, &world.around)?;
+            Ok(Box::new(Alternating::new(site)))
+        }
+        RotationKind::PostgresSingle(_) => {
+            Ok(Box::new(Single::new(Site::of(name, world.schema, world.document, &world.around)?)))
+        }
         RotationKind::Command(settings) => Ok(from_schema::command(name, entry, rotation, settings, world)),
         RotationKind::SshKey(settings) => from_schema::ssh_key(name, rotation, settings, world),
         RotationKind::S3Keys(settings) => from_schema::s3_keys(name, entry, rotation, settings, world),
@@ -45,10 +53,5 @@ pub fn credential(name: &SecretName, world: &World<'_>) -> Result<Box<dyn Creden
         RotationKind::Flower(settings) => {
             Ok(Box::new(FlowerPassword::new(name, entry, rotation, settings, world)?))
         }
-        // Each kind has its line here as soon as it is built.
-        other => Err(Trouble::rejected(format_args!(
-            "{name}: this program does not know how to rotate {}",
-            other.name()
-        ))),
     }
 }

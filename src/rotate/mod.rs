@@ -10,6 +10,7 @@ mod credential;
 mod seams;
 mod schedule;
 mod generated;
+pub mod postgres;
 mod wrong;
 mod command;
 mod assisted;

@@ -107,10 +107,11 @@ fn a_password_survives_a_kill_at_every_step() {
 
 #[test]
 #[ignore = "needs sshd, Django and gunicorn; run tests/run"]
-fn a_key_survives_a_kill_at_every_step() {
+fn a_key_survives_kills_all_along() {
     let app = App::start(&KEY.replace(", [", ", session-age = \"1s\", reset-timeout = \"1s\", ["), PASSWORD);
     std::fs::write(app.path("short-lives"), "").unwrap();
-    for kill in 0.. {
+    // Every fifth line of the progress: the whole takes minutes.
+    for kill in (0..).step_by(5) {
         // Signed in a world in which nobody rotates; no life of its own ends it.
         let signed = app.browser().get("/signed/").unwrap().body;
         let before = app.get("django.secret_key");

@@ -10,6 +10,7 @@ use crate::harness::World;
 use crate::harness::sshd::{self, Sshd};
 
 use super::by_hand::ByHand;
+use super::command::{killed, resumed};
 use super::django::tools;
 use super::observer::{Look, Observer, watch_processes};
 
@@ -263,6 +264,23 @@ fn flower_takes_both_passwords_in_between_and_then_only_the_new_one() {
         );
     }
     nobody_there_is_no_refusal(&garden);
+}
+
+#[test]
+#[ignore = "needs sshd, Redis, Celery and Flower; run tests/run"]
+fn flower_s_password_survives_kills_all_along() {
+    let garden = Garden::start();
+    for kill in [1, 8, 30] {
+        let before = garden.password();
+        let is_over = killed(&garden.world, "flower.password", kill, Duration::from_millis(400));
+        resumed(&garden.world, "flower.password");
+        let after = garden.password();
+        let knock = |password: &str| knock(garden.port, "gardener", password);
+        assert_eq!(knock(&after), Some(200), "killed after line {kill}");
+        assert!(before == after || knock(&before) == Some(401), "killed after line {kill}");
+        assert_eq!(garden.world.run(&["get", "flower.previous"]).done().code, 1, "killed after line {kill}");
+        assert_eq!(is_over, kill == 30, "after line {kill}");
+    }
 }
 
 fn nobody_there_is_no_refusal(garden: &Garden) {

@@ -28,6 +28,7 @@ fn a_password_is_set_proven_by_logins_and_set_back() {
         found,
         [
             "the application on web has the present alice.password",
+            &format!("the login at 127.0.0.1:{} accepts it", app.port),
             "this user's sessions will end, and there is no moment at which both passwords are valid"
         ]
     );

@@ -18,6 +18,7 @@ pub(super) mod init;
 pub(super) mod list;
 pub(super) mod manual;
 pub(super) mod merge;
+pub(super) mod postgres;
 pub(super) mod push;
 mod readers;
 pub(super) mod recipients;

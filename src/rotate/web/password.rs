@@ -139,26 +139,26 @@ impl UserPassword {
         page: &Page,
         user: &SecretValue,
         right: &SecretValue,
-        wrong: &SecretValue,
+        wrong: Option<&SecretValue>,
     ) -> Result<String, Trouble> {
         let host = page.host();
         let entered = sys::block_on(async {
             let visit = page.visit().await?;
             let mut answers = vec![log_in(&visit, user, right).await?];
-            if answers[0] == Answer::Accepted {
+            if let Some(wrong) = wrong.filter(|_| answers[0] == Answer::Accepted) {
                 answers.push(log_in(&visit, user, wrong).await?);
             }
             visit.end().await;
             Ok::<_, Trouble>(answers)
         });
+        let refused = |what: &str| Err(Trouble::rejected(format_args!("the login at {host} {what}")));
         match entered.map_err(|error| Trouble::unavailable(describe(&error)))??[..] {
+            [Answer::Accepted] => Ok(format!("the login at {host} accepts it")),
             [Answer::Accepted, Answer::Refused] => {
                 Ok(format!("the login at {host} accepts it and refuses a wrong one"))
             }
-            [Answer::Accepted, _] => {
-                Err(Trouble::rejected(format_args!("the login at {host} accepts a wrong password")))
-            }
-            _ => Err(Trouble::rejected(format_args!("the login at {host} refuses the password"))),
+            [Answer::Accepted, _] => refused("accepts a wrong password"),
+            _ => refused("refuses the password"),
         }
     }
 
@@ -245,11 +245,17 @@ impl Credential for UserPassword {
             return Err(Trouble::rejected(message)
                 .hint(format_args!("`luca-secrets rotate --adopt {}` takes it over", self.name)));
         }
-        Ok(vec![
-            format!("the application on {server} has the present {}", self.name),
+        let mut lines = vec![format!("the application on {server} has the present {}", self.name)];
+        if let Some(page) = &self.login {
+            // Found out now, and not when the old password is gone.
+            let name = answer["name"].as_str().unwrap_or_default().to_owned();
+            lines.push(Self::enter_by_form(page, &SecretValue::new(name), password, None)?);
+        }
+        lines.push(
             "this user's sessions will end, and there is no moment at which both passwords are valid"
                 .to_owned(),
-        ])
+        );
+        Ok(lines)
     }
 
     fn create(&mut self, current: &Values, _: &str, random: &mut dyn Random) -> Result<Created, Trouble> {
@@ -317,7 +323,7 @@ impl Credential for UserPassword {
         if let Some(page) = &self.login {
             // The form wants the name, where the schema may have the address.
             let name = self.look(record)?["name"].as_str().unwrap_or_default().to_owned();
-            seen.push(Self::enter_by_form(page, &SecretValue::new(name), right, wrong)?);
+            seen.push(Self::enter_by_form(page, &SecretValue::new(name), right, Some(wrong))?);
         }
         seen.push(self.enter(user, right, wrong)?);
         Ok(seen.join("; "))

@@ -27,7 +27,7 @@ pub(super) fn gently(name: &SecretName, wait: Duration) -> Vec<Step> {
     let sign = format!("bring the new {name} to sign with, and the old one as its fallback");
     let signs =
         format!("see that the application signs with the new {name} and accepts what the old one signed");
-    let age = "wait until nothing that the old key has signed can be of use".to_owned();
+    let age = format!("wait {}, until nothing that the old key has signed can be of use", spelled(wait));
     let drop = format!("bring {name} without the old key as a fallback");
     let dropped = "see that the application refuses what the old key signs".to_owned();
     vec![
@@ -45,7 +45,7 @@ pub(super) fn gently(name: &SecretName, wait: Duration) -> Vec<Step> {
 pub(super) fn gently_back(name: &SecretName, wait: Duration, begun: usize) -> Vec<Step> {
     let accept = format!("bring the old {name} to sign with, and the new one as its fallback");
     let accepted = "see that the application accepts what either key signs".to_owned();
-    let age = "wait until nothing that the new key has signed can be of use".to_owned();
+    let age = format!("wait {}, until nothing that the new key has signed can be of use", spelled(wait));
     let mut steps = Vec::new();
     if begun >= 3 {
         steps.push(step("accept-again", accept, Action::Deploy(ACCEPT), State::Undoing));
@@ -83,4 +83,12 @@ fn restore(name: &SecretName, deploy: usize) -> [Step; 2] {
         step("restore", restore, Action::Deploy(deploy), State::Undoing),
         step("restored", restored, Action::Prove, State::Undoing),
     ]
+}
+
+/// A length of time as schemas spell it.
+fn spelled(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let units = [(86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")];
+    let whole = units.iter().find(|(unit, _)| seconds.is_multiple_of(*unit));
+    whole.map(|(unit, letter)| format!("{}{letter}", seconds / unit)).unwrap_or_default()
 }

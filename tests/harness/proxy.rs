@@ -1,0 +1,111 @@
+//! Something between a client and a server, that can break what goes through it.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// Takes connections on a port of its own and hands them on to a server's.
+pub struct Proxy {
+    /// Its port, on 127.0.0.1.
+    pub port: u16,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    open: Mutex<Vec<TcpStream>>,
+    is_mute: AtomicBool,
+    is_shut: AtomicBool,
+    is_over: AtomicBool,
+    taken: AtomicUsize,
+    turns: AtomicUsize,
+}
+
+impl Proxy {
+    /// Starts one before a server on 127.0.0.1.
+    pub fn before(server: u16) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let shared = Arc::new(Shared::default());
+        let own = Arc::clone(&shared);
+        std::thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                if own.is_over.load(Ordering::SeqCst) {
+                    return;
+                }
+                own.taken.fetch_add(1, Ordering::SeqCst);
+                if !own.is_shut.load(Ordering::SeqCst) {
+                    join(client, server, &own);
+                }
+            }
+        });
+        Self { port, shared }
+    }
+
+    /// From now on the client hears nothing, while the server still gets what is sent.
+    pub fn mute(&self) {
+        self.shared.is_mute.store(true, Ordering::SeqCst);
+    }
+
+    /// Cuts every connection, at the client's end and at the server's.
+    pub fn cut(&self) {
+        for stream in self.shared.open.lock().unwrap().drain(..) {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+
+    /// Ends every new connection as soon as it is made.
+    pub fn shut(&self) {
+        self.shared.is_shut.store(true, Ordering::SeqCst);
+    }
+
+    /// Lets everything through again.
+    pub fn heal(&self) {
+        self.shared.is_mute.store(false, Ordering::SeqCst);
+        self.shared.is_shut.store(false, Ordering::SeqCst);
+    }
+
+    /// How many connections were made, and how often the talk has turned from the client to the server: the round trips.
+    pub fn counts(&self) -> (usize, usize) {
+        (self.shared.taken.load(Ordering::SeqCst), self.shared.turns.load(Ordering::SeqCst))
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.shared.is_over.store(true, Ordering::SeqCst);
+        self.cut();
+        // Wakes whoever waits for a connection.
+        let _ = TcpStream::connect(("127.0.0.1", self.port));
+    }
+}
+
+fn join(client: TcpStream, server: u16, shared: &Arc<Shared>) {
+    let Ok(server) = TcpStream::connect(("127.0.0.1", server)) else { return };
+    let _ = (client.set_nodelay(true), server.set_nodelay(true));
+    let ends = [client.try_clone().unwrap(), server.try_clone().unwrap()];
+    shared.open.lock().unwrap().extend(ends);
+    // Whether the server was the last to say something.
+    let answered = Arc::new(AtomicBool::new(true));
+    for (mut from, mut to, is_answer) in
+        [(client.try_clone().unwrap(), server.try_clone().unwrap(), false), (server, client, true)]
+    {
+        let (shared, answered) = (Arc::clone(shared), Arc::clone(&answered));
+        std::thread::spawn(move || {
+            let mut buffer = [0; 16 * 1024];
+            while let Ok(length @ 1..) = from.read(&mut buffer) {
+                if is_answer && shared.is_mute.load(Ordering::SeqCst) {
+                    continue;
+                }
+                if answered.swap(is_answer, Ordering::SeqCst) && !is_answer {
+                    shared.turns.fetch_add(1, Ordering::SeqCst);
+                }
+                if to.write_all(&buffer[..length]).is_err() {
+                    break;
+                }
+            }
+            let _ = to.shutdown(Shutdown::Write);
+        });
+    }
+}
