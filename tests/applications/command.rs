@@ -131,6 +131,43 @@ fn a_key_survives_kills_all_along() {
     }
 }
 
+/// A `manage.py` that ends where it would first say that a password is set.
+const DEAF: &str = r#"
+class Deaf:
+    def __init__(self, stream):
+        self.stream = stream
+
+    def write(self, text):
+        if '"done": "set"' in text and not os.path.exists("lost"):
+            open("lost", "w").close()
+            os._exit(1)
+        return self.stream.write(text)
+
+    def flush(self):
+        self.stream.flush()
+
+
+sys.stdout = Deaf(sys.stdout)
+execute_from_command_line(sys.argv)
+"#;
+
+#[test]
+#[ignore = "needs sshd, Django and gunicorn; run tests/run"]
+fn a_reply_that_is_lost_makes_no_second_value() {
+    let app = App::start(KEY, PASSWORD);
+    // The first change is made, and nobody hears of it.
+    let manage = app.read("manage.py");
+    let deaf = manage.replace("execute_from_command_line(sys.argv)", DEAF);
+    std::fs::write(app.path("manage.py"), deaf).unwrap();
+    let before = app.get("alice.password");
+    let done = rotate(&app.world, &["alice.password"], "2026-11-23T12:00:00Z");
+    assert!(app.path("lost").exists(), "{}", done.stderr);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    let after = app.get("alice.password");
+    assert!(after != before);
+    app.signed_in("alice", &after);
+}
+
 /// Starts a rotation and kills it some time after so many lines of its progress. Whether it had ended by itself.
 pub fn killed(world: &World, name: &str, lines: usize, later: Duration) -> bool {
     let mut child = world
@@ -170,7 +207,7 @@ pub fn resumed(world: &World, name: &str) {
 fn no_value_shows_in_any_list_of_processes() {
     let app = App::start(KEY, PASSWORD);
     let old = [app.get("alice.password"), app.get("django.secret_key")];
-    let processes = watch_processes(&old);
+    let processes = watch_processes(&old, &["cmdline", "environ"]);
     for name in ["alice.password", "django.secret_key"] {
         let done = rotate(&app.world, &[name], "2026-11-23T12:00:00Z");
         assert_eq!(done.code, 0, "{}", done.stderr);

@@ -217,7 +217,7 @@ fn flower_takes_both_passwords_in_between_and_then_only_the_new_one() {
     assert_eq!(way.begin(), [format!("Flower at {host} accepts the present one, refuses the wrong one")]);
     let new = way.record.pending(&way.name).unwrap().expose().to_owned();
     let needles: Vec<String> = way.values().iter().map(|value| value.expose().to_owned()).collect();
-    let processes = watch_processes(&needles);
+    let processes = watch_processes(&needles, &["cmdline"]);
 
     // Whoever has the old one is not refused before the last deploy, nor whoever has the new one after the first.
     let port = garden.port;

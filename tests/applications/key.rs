@@ -1,13 +1,14 @@
 //! `django-secret-key` on a real Django: nobody is signed out, neither by the rotation nor by taking it back.
 
 use luca_secrets::rotate::{Action, TroubleKind};
+use luca_secrets::secret::SecretValue;
 use std::time::Duration;
 
 use super::App;
 use super::by_hand::ByHand;
 use super::django::BOBS;
 use super::http::Browser;
-use super::observer::{Look, Observer, watch_processes};
+use super::observer::{Look, Observer, files_with, watch_processes};
 
 const KEY: &str = r#"{ with = "django-secret-key", [manage] }"#;
 const PASSWORD: &str = r#"{ with = "generated" }"#;
@@ -134,7 +135,7 @@ fn a_rotation_proves_each_phase_and_ends_with_the_old_key_refused() {
     let found = way.begin();
     assert_eq!(found, ["the application on web runs on the present django.secret_key and knows fallbacks"]);
     let needles: Vec<String> = way.values().iter().map(|value| value.expose().to_owned()).collect();
-    let processes = watch_processes(&needles);
+    let processes = watch_processes(&needles, &["cmdline", "environ"]);
     let mut held = taken(&app);
 
     let steps = way.credential.steps();
@@ -179,6 +180,11 @@ fn a_rotation_proves_each_phase_and_ends_with_the_old_key_refused() {
     let (_, processes) = processes.end();
     assert!(processes.well > 10 && processes.wrong.is_empty(), "{processes:?}");
     assert!(!app.read("app.env").contains("FALLBACKS"));
+    // Nowhere on the server but in the file, and in the one from before it.
+    let [old, new] = [way.record.current(&way.name), way.record.pending(&way.name)];
+    let files = |key: Option<&SecretValue>| files_with(&app.host.path(""), key.unwrap().expose());
+    assert_eq!(files(old), ["app/.app.env.luca-secrets-previous"]);
+    assert_eq!(files(new), ["app/.app.env.luca-secrets-previous", "app/app.env"]);
     for (number, needle) in needles.iter().enumerate() {
         assert!(!app.host.log().contains(needle.as_str()), "{number}");
         assert!(!app.read("gunicorn.log").contains(needle.as_str()), "{number}");

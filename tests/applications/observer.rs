@@ -66,23 +66,43 @@ impl<T> Drop for Observer<T> {
     }
 }
 
-/// Looks for values in the arguments and the environment of every process on the machine, as often as it can.
-pub fn watch_processes(needles: &[String]) -> Observer<Vec<String>> {
+/// Looks for values in the arguments of every process on the machine, and of the given files of `/proc/ID` too, as often
+/// as it can.
+pub fn watch_processes(needles: &[String], files: &'static [&str]) -> Observer<Vec<String>> {
     let needles: Vec<String> = needles.iter().filter(|needle| needle.len() > 7).cloned().collect();
-    Observer::start(needles, |needles| {
+    Observer::start(needles, move |needles| {
         for entry in std::fs::read_dir("/proc").unwrap().flatten() {
-            let is_process =
-                entry.file_name().to_str().is_some_and(|name| name.bytes().all(|b| b.is_ascii_digit()));
-            if !is_process {
+            let name = entry.file_name().into_string().unwrap_or_default();
+            if !name.bytes().all(|byte| byte.is_ascii_digit()) {
                 continue;
             }
-            let bytes = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
-            let text = String::from_utf8_lossy(&bytes);
-            if let Some(at) = needles.iter().position(|needle| text.contains(needle.as_str())) {
-                let program = text.split('\0').next().unwrap_or_default().to_owned();
-                return Look::Wrong(format!("value {at} stands in the arguments of {program}"));
+            for file in files {
+                let bytes = std::fs::read(entry.path().join(file)).unwrap_or_default();
+                let text = String::from_utf8_lossy(&bytes);
+                if let Some(at) = needles.iter().position(|needle| text.contains(needle.as_str())) {
+                    let program = std::fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
+                    return Look::Wrong(format!("value {at} stands in {file} of {program}"));
+                }
             }
         }
         Look::Well
     })
+}
+
+/// The files below a folder that hold a text, without the folder.
+pub fn files_with(folder: &std::path::Path, needle: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(next).unwrap().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if String::from_utf8_lossy(&std::fs::read(&path).unwrap_or_default()).contains(needle) {
+                found.push(path.strip_prefix(folder).unwrap().display().to_string());
+            }
+        }
+    }
+    found.sort();
+    found
 }

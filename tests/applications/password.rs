@@ -36,7 +36,7 @@ fn a_password_is_set_proven_by_logins_and_set_back() {
     let new = way.record.pending(&way.name).unwrap().expose().to_owned();
     let needles: Vec<String> = way.values().iter().map(|value| value.expose().to_owned()).collect();
     let needles: Vec<String> = needles.into_iter().filter(|needle| needle != "alice@example.com").collect();
-    let processes = watch_processes(&needles);
+    let processes = watch_processes(&needles, &["cmdline", "environ"]);
     // At every moment exactly one of the two lets alice in.
     let (port, both) = (app.port, [old.clone(), new.clone()]);
     let watched = Observer::start((), move |()| {

@@ -82,11 +82,18 @@ impl Host {
     }
 }
 
-/// A command line for the shell over there.
+/// A command line for the shell over there. The folder may be one that only root can enter.
 fn command(folder: Option<&str>, words: &[&str], sudo: bool) -> String {
+    let words = shell_words::join(words);
     let change = folder.map(|folder| format!("cd {} && ", shell_words::quote(folder)));
-    let sudo = if sudo { "sudo -n -- " } else { "" };
-    format!("{}exec {sudo}{}", change.unwrap_or_default(), shell_words::join(words))
+    match (change, sudo) {
+        (Some(change), true) => {
+            let script = format!("{change}exec \"$@\"");
+            format!("exec sudo -n -- sh -c {} sh {words}", shell_words::quote(&script))
+        }
+        (None, true) => format!("exec sudo -n -- {words}"),
+        (change, false) => format!("{}exec {words}", change.unwrap_or_default()),
+    }
 }
 
 /// Whether a command may have been begun when this went wrong.
@@ -105,10 +112,13 @@ mod tests {
     #[test]
     fn words_stay_words_in_the_shell() {
         let words = ["python", "manage.py", "shell", "-c", "print('a b')\n"];
+        let plain = "python manage.py shell -c 'print('\\''a b'\\'')\n'";
+        assert_eq!(command(Some("/srv/my app"), &words, false), format!("cd '/srv/my app' && exec {plain}"));
         assert_eq!(
-            command(Some("/srv/my app"), &words, true),
-            "cd '/srv/my app' && exec sudo -n -- python manage.py shell -c 'print('\\''a b'\\'')\n'"
+            command(Some("/srv/app"), &words, true),
+            format!("exec sudo -n -- sh -c 'cd /srv/app && exec \"$@\"' sh {plain}")
         );
+        assert_eq!(command(None, &["true"], true), "exec sudo -n -- true");
         assert_eq!(command(None, &["true"], false), "exec true");
     }
 }

@@ -37,8 +37,9 @@ pub(super) async fn log_in(
     let before = browser.cookies.clone();
     let body = form.filled(user, password).expose().as_bytes().to_vec();
     let reply = browser.send(Method::POST, visit.address().clone(), Some(body)).await?;
-    let has_new_cookie =
-        browser.cookies.iter().any(|(name, _)| !before.iter().any(|(known, _)| known == name));
+    // A session of its own; the token's cookie changes with every login that is tried.
+    let is_new = |cookie: &&(String, String)| !cookie.0.contains("csrf") && !before.contains(cookie);
+    let has_new_cookie = browser.cookies.iter().any(|cookie| is_new(&cookie));
     match reply.status {
         302 | 303 if has_new_cookie => {
             let answer = browser.behind(&reply).await;
