@@ -163,7 +163,7 @@ fn a_key_by_which_the_program_itself_logs_in_is_replaced_under_it() {
     let world = World::new();
     let schema = format!(
         "[secrets.deploy.key]\ntype = \"ssh-private-key\"\n\
-         rotate = {{ with = \"ssh-key\", grace = \"10m\", authorized-keys = \"{}\", public = \"deploy.public\" }}\n\
+         rotate = {{ with = \"ssh-key\", grace = \"30m\", authorized-keys = \"{}\", public = \"deploy.public\" }}\n\
          [secrets.deploy.public]\ntype = \"ssh-public-key\"\nrequired = false\n\
          [secrets.deploy.host_keys]\ntype = \"known-hosts\"\n\
          [env-file.app]\npath = \"app.env\"\n[env-file.app.variables]\nPUBLIC = '{{{{ deploy.public|default(\"\") }}}}'\n\
@@ -208,7 +208,7 @@ fn a_key_is_taken_back_by_the_command() {
     let world = World::new();
     let schema = format!(
         "[secrets.deploy.key]\ntype = \"ssh-private-key\"\n\
-         rotate = {{ with = \"ssh-key\", authorized-keys = \"{}\" }}\n\
+         rotate = {{ with = \"ssh-key\", grace = \"30m\", authorized-keys = \"{}\" }}\n\
          [secrets.deploy.host_keys]\ntype = \"known-hosts\"\n\
          [server.web]\naddress = \"{}\"\nport = {}\nuser = \"{}\"\nhost-keys = \"{{{{ deploy.host_keys }}}}\"\nkey = \"deploy.key\"\n",
         sshd.path("authorized_keys").display(),
@@ -233,7 +233,7 @@ fn a_program_that_crashes_after_its_work_is_probed_and_makes_no_second_value() {
     world.write(
         "schemas/schema.toml",
         "[secrets.mail.key]\ntype = \"password\"\ngenerate = { length = 40 }\n\
-         rotate = { with = \"command\", run = [\"/usr/bin/python3\", \"program.py\", \"source.json\"], grace = \"1m\" }\n",
+         rotate = { with = \"command\", run = [\"/usr/bin/python3\", \"program.py\", \"source.json\"], grace = \"30m\" }\n",
     );
     world.write("program.py", fs::read("tests/rotate_keys/program.py").unwrap());
     let old = "OldCanaryOfTheProgram77";
