@@ -281,7 +281,7 @@ fn toy(options: &[&str]) -> String {
 }
 
 #[test]
-#[ignore = "needs python3; run tests/run"]
+#[ignore = "needs age and python3; run tests/run"]
 fn a_plugin_opens_and_seals_a_store() {
     let (world, key) = world_for(|world| world.path("toy.txt"));
     write_private(&key, toy(&[]));
@@ -297,6 +297,11 @@ fn a_plugin_opens_and_seals_a_store() {
     assert_eq!(run(&path, &set), (Some(0), String::new(), String::new()));
     let get = ["get", "database.port", "-i", "toy.txt"];
     assert_eq!(run(&path, &get), (Some(0), PORT.to_owned(), String::new()));
+    // It is a plugin to stock age too, which opens what was sealed by it.
+    let mut age = Command::new("age");
+    age.args(["-d", "-i", "toy.txt", "secrets.enc"]).env("PATH", &path);
+    let plain = age.current_dir(world.folder()).output().unwrap().stdout;
+    assert!(String::from_utf8(plain).unwrap().contains(&format!("port = \"{PORT}\"\n")));
     let missing = "error: secrets.enc: the key needs the program age-plugin-toy, which is not in PATH\n\
                    hint: install it, or name another identity with --identity FILE\n";
     assert_eq!(run("/usr/bin:/bin", &get), (Some(1), String::new(), missing.to_owned()));

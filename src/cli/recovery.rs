@@ -25,6 +25,8 @@ pub(super) struct Asked {
     pub(super) dry_run: bool,
     /// Not to ask.
     pub(super) yes: bool,
+    /// To end what others have begun too, even if it is under way.
+    pub(super) take_over: bool,
 }
 
 /// Signals cannot be held back.
@@ -90,7 +92,7 @@ impl Context {
         if !asked.yes && !self.confirm(&format!("end what was interrupted on {servers}?"))? {
             return Err(Failure::new("not confirmed").hint("nothing was changed"));
         }
-        for outcome in self.recover_patients(patients, &committed, document).await? {
+        for outcome in self.recover_patients(patients, &committed, document, asked.take_over).await? {
             self.say_recovered(&outcome, failure);
         }
         Ok(())
@@ -101,6 +103,7 @@ impl Context {
         patients: Vec<(Visited<'_>, Host)>,
         committed: &BTreeSet<String>,
         document: &Document,
+        take_over: bool,
     ) -> Result<Vec<Recovered>, Failure> {
         let client = Client::new(&self.env, REQUEST_TIME).map_err(Failure::new)?;
         let who = self.author().name;
@@ -122,7 +125,8 @@ impl Context {
             changes: visited.changes(|_| true),
             redactor: redactor(document),
         });
-        let recovering = recover(members.collect(), committed, &who, &setting);
+        let who = (!take_over).then_some(who.as_str());
+        let recovering = recover(members.collect(), committed, who, &setting);
         Ok(progress.during(recovering, || ()).await)
     }
 

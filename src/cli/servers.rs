@@ -9,7 +9,7 @@ use crate::push::{
     ServerPlan, Setting, Standing, Surroundings, Unreachable, destination, observe, plan, transact,
 };
 use crate::schema::Schema;
-use crate::secret::{Redactor, SecretValue};
+use crate::secret::SecretValue;
 use crate::ssh::in_parallel;
 use crate::store::Document;
 use crate::sys::block_on;
@@ -18,6 +18,7 @@ use crate::target::server::{Content, Look, ServerPath, Session, TransactionId};
 use super::context::Context;
 use super::failure::Failure;
 use super::progress::Progress;
+use super::visited::redactor;
 
 /// Most servers that are talked with at once.
 pub(super) const BOUND: usize = 32;
@@ -215,6 +216,7 @@ fn planned(
 pub(super) async fn push(
     found: &[Found],
     hosts: Vec<Option<Host>>,
+    document: &Document,
     applies: bool,
     client: &Client,
     is_interrupted: &dyn Fn() -> bool,
@@ -222,7 +224,8 @@ pub(super) async fn push(
 ) -> Vec<HostOutcome> {
     let members = found.iter().zip(hosts).filter_map(|(found, host)| {
         let plan = found.plan.as_ref().ok()?;
-        let mut redactor = Redactor::default();
+        // A program may take a file's values apart, and what it ran on before is no secret less.
+        let mut redactor = redactor(document);
         plan.files.iter().for_each(|file| file.hide_in(&mut redactor));
         Some(Member { server: &found.server, host: host?, changes: changes(plan), redactor })
     });

@@ -66,9 +66,13 @@ impl<'s> Visited<'s> {
     }
 }
 
-/// Takes every value of the store out of texts: nobody knows which generation a command over there speaks of.
+/// Takes every value of the store out of texts, the earlier ones too: nobody knows which generation a command over there
+/// speaks of.
 pub(super) fn redactor(document: &Document) -> Redactor {
     let mut redactor = Redactor::default();
-    document.names().filter_map(|name| document.get(name)).for_each(|value| redactor.add(&value));
+    for name in document.names() {
+        document.get(name).iter().for_each(|value| redactor.add(value));
+        document.history(name).iter().for_each(|earlier| redactor.add(&earlier.value));
+    }
     redactor
 }

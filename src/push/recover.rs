@@ -62,18 +62,18 @@ const fn direction(end: End) -> Direction {
 }
 
 /// Ends what was interrupted on these servers, each for itself: one that fails does not stop the others. The changes of
-/// a member are all its files; their content is not used. The lost conversation of a transaction that `who` made
-/// is ended if it still has the lock.
+/// a member are all its files; their content is not used. The conversation of a transaction that `who` made, or of
+/// anybody's where nobody is named, is ended if it still has the lock.
 pub async fn recover(
     members: Vec<Member<'_>>,
     committed: &BTreeSet<String>,
-    who: &str,
+    who: Option<&str>,
     setting: &Setting<'_>,
 ) -> Vec<Recovered> {
     in_parallel(members, setting.bound, |mut member| async move {
         let server = member.server.clone();
         let way = |look: &Look| Some(way_out(look.note.as_ref()?, look.stopped()?, committed));
-        let healing = heal(&mut member, Takeover::Of(who), &way);
+        let healing = heal(&mut member, who.map_or(Takeover::OfAnybody, Takeover::Of), &way);
         let (ended, standing) = match watched(&server, Step::Recover, setting.progress, healing).await {
             Ok(healed) => {
                 let owed: Vec<FileNumber> =
@@ -130,11 +130,14 @@ async fn stands(member: &mut Member<'_>, healed: &[Healed], setting: &Setting<'_
 }
 
 /// Whose lost conversation may be ended where it still has the lock.
+#[derive(Clone, Copy)]
 enum Takeover<'a> {
     /// That of this transaction.
     Only(&'a TransactionId),
     /// Those of the transactions that this person has made on this machine.
     Of(&'a str),
+    /// Those of all: what is under way goes back.
+    OfAnybody,
 }
 
 /// A file that was looked at and, where there was a note, healed.
@@ -156,13 +159,14 @@ async fn heal(
     let mine = |note: &Note| match takeover {
         Takeover::Only(id) => Some(id.clone()),
         Takeover::Of(who) if note.by == who => note.transaction.clone(),
+        Takeover::OfAnybody => note.transaction.clone(),
         Takeover::Of(_) => None,
     };
     // A note may be gone already, and its process still at it.
     let found = looks.iter().filter_map(|look| look.note.as_ref()).find_map(mine);
     let known = match takeover {
         Takeover::Only(id) => Some(id.clone()),
-        Takeover::Of(_) => found,
+        Takeover::Of(_) | Takeover::OfAnybody => found,
     };
     let Member { host, changes, .. } = &mut *member;
     let limit = host.contact().timeout + TAKEOVER;

@@ -25,11 +25,10 @@ impl Redactor {
         let text = value.expose();
         let lines = text.lines().map(str::trim);
         for part in std::iter::once(text).chain(lines).filter(|part| is_worth_hiding(part)) {
-            self.values.push(SecretValue::new(part.to_owned()));
+            // The longest first: a value inside another must not leave the other's remains.
+            let at = self.values.partition_point(|value| value.expose().len() > part.len());
+            self.values.insert(at, SecretValue::new(part.to_owned()));
         }
-        // The longest first: a value inside another must not leave the other's remains.
-        self.values.sort_by_key(|value| std::cmp::Reverse(value.expose().len()));
-        self.values.dedup();
     }
 
     /// The text with every known value replaced by `[redacted]`.

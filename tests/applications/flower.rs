@@ -35,8 +35,18 @@ struct Garden {
     world: World,
     host: Sshd,
     port: u16,
-    redis: Child,
-    worker: Child,
+    _broker: Running,
+    _worker: Running,
+}
+
+/// A program that is stopped when dropped.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 impl Garden {
@@ -45,7 +55,7 @@ impl Garden {
         let folder = host.path("app");
         std::fs::create_dir(&folder).unwrap();
         let (port, broker) = (sshd::free_port("127.0.0.1"), sshd::free_port("127.0.0.1"));
-        let redis = redis(&folder, broker);
+        let running = redis(&folder, broker);
         let url = format!("redis://127.0.0.1:{broker}/0");
         let tasks = format!(
             "from celery import Celery\n\napp = Celery(\"tasks\", broker={url:?}, backend={url:?})\n"
@@ -59,7 +69,7 @@ impl Garden {
             std::fs::set_permissions(folder.join(name), executable).unwrap();
         }
         let worker = worker(&python, &folder);
-        let garden = Self { world: World::new(), host, port, redis, worker };
+        let garden = Self { world: World::new(), host, port, _broker: running, _worker: worker };
         garden.world.write("schemas/schema.toml", garden.schema());
         garden.world.run(&["generate", "-q", "--missing"]).success();
         garden.world.run(&["set", "-q", "flower.username"]).stdin("gardener").success();
@@ -126,25 +136,22 @@ impl Drop for Garden {
         if let Some(id) = flower {
             let _ = rustix::process::kill_process(id, rustix::process::Signal::KILL);
         }
-        for child in [&mut self.worker, &mut self.redis] {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
     }
 }
 
-fn redis(folder: &Path, port: u16) -> Child {
+fn redis(folder: &Path, port: u16) -> Running {
     let child = Command::new("redis-server")
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
         .current_dir(folder)
         .stdout(Stdio::null())
         .spawn()
         .unwrap_or_else(|error| panic!("redis-server: {error}; run tests/tools/install"));
+    let running = Running(child);
     until("redis", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
-    child
+    running
 }
 
-fn worker(python: &Path, folder: &Path) -> Child {
+fn worker(python: &Path, folder: &Path) -> Running {
     let log = std::fs::File::create(folder.join("worker.log")).unwrap();
     let child = Command::new(python)
         .args(["-m", "celery", "-A", "tasks", "worker", "--pool=solo", "--loglevel=info"])
@@ -153,9 +160,10 @@ fn worker(python: &Path, folder: &Path) -> Child {
         .stderr(log)
         .spawn()
         .unwrap();
+    let running = Running(child);
     let log: PathBuf = folder.join("worker.log");
     until("the worker", || std::fs::read_to_string(&log).unwrap_or_default().contains("ready."));
-    child
+    running
 }
 
 fn until(what: &str, holds: impl Fn() -> bool) {

@@ -235,11 +235,19 @@ fn a_probe_that_fails_may_be_asked_again_and_stops_nothing() {
     }
 }
 
-/// What the install of 100 KB into a folder says, in a mount namespace with the folder on a disk of 64 KiB.
-fn on_small_disk(option: &str, shell: &str) -> (Vec<String>, Vec<String>) {
+/// A disk of 64 KiB.
+const SMALL: &str = "mount -t tmpfs -o size=64k none \"$0\"";
+
+/// A large disk of which the folder may use 300 KiB. Such quotas bind root too.
+const RATIONED: &str = "{ PATH=$PATH:/usr/sbin:/sbin; truncate -s 120M \"$0/../image\" && mkfs.btrfs \"$0/../image\" && \
+                        mount -o loop \"$0/../image\" \"$0\" && btrfs quota enable \"$0\" && \
+                        btrfs qgroup limit 300K \"$0\"; } >/dev/null 2>&1";
+
+/// What the install of 400 KB into a folder says, in a mount namespace with the folder on a disk that is mounted so.
+fn on_disk(mount: &str, option: &str, shell: &str) -> (Vec<String>, Vec<String>) {
     let host = Host::new(shell);
     let before = format!(
-        "exec unshare -m sh -c 'mount -t tmpfs -o size=64k none \"$0\" && printf old >\"$0/env\" && {option}; {{ eval \"$1\"; ls -A \"$0\" >\"$0/../list\"; cat \"$0/env\" >>\"$0/../list\"; }}' {} ",
+        "exec unshare -m sh -c '{mount} && printf old >\"$0/env\" && {option}; {{ eval \"$1\"; ls -A \"$0\" >\"$0/../list\"; cat \"$0/env\" >>\"$0/../list\"; }}' {} ",
         host.app().display()
     );
     let mut peer = host.start(&transaction(), "ada", |command| {
@@ -248,7 +256,7 @@ fn on_small_disk(option: &str, shell: &str) -> (Vec<String>, Vec<String>) {
     });
     assert!(matches!(peer.hear(), Ok(Reply::Greeted(_))));
     let mut told = peer.begin(&host, "env");
-    let content = text(&"x".repeat(100_000));
+    let content = text(&"x".repeat(400_000));
     let expected = Some(Digest::of(b"old"));
     let stage = Stage { file: 1, expected, content: Content::Text(&content), mode: None, owner: None };
     told.push(peer.ask(&Request::Stage(stage)));
@@ -262,7 +270,7 @@ fn on_small_disk(option: &str, shell: &str) -> (Vec<String>, Vec<String>) {
 #[ignore = "needs a mount namespace; run tests/run"]
 fn a_full_disk_leaves_the_old_file() {
     for shell in ["dash", "bash"] {
-        let (told, list) = on_small_disk("true", shell);
+        let (told, list) = on_disk(SMALL, "true", shell);
         let full = "APP/env: writing in the folder failed: no space left on device";
         assert_eq!(told, ["locked", "file 3 644", full], "{shell}");
         assert_eq!(list, ["env", "old"]);
@@ -270,10 +278,19 @@ fn a_full_disk_leaves_the_old_file() {
 }
 
 #[test]
+#[ignore = "needs to be root, and btrfs-progs; run tests/run"]
+fn a_quota_leaves_the_old_file() {
+    let (told, list) = on_disk(RATIONED, "true", "bash");
+    let full = "APP/env: writing in the folder failed: disk quota exceeded";
+    assert_eq!(told, ["locked", "file 3 644", full]);
+    assert_eq!(list, ["env", "old"]);
+}
+
+#[test]
 #[ignore = "needs a mount namespace; run tests/run"]
 fn a_read_only_disk_is_said_to_be_one() {
     for shell in ["dash", "bash"] {
-        let (told, list) = on_small_disk("mount -o remount,ro \"$0\"", shell);
+        let (told, list) = on_disk(SMALL, "mount -o remount,ro \"$0\"", shell);
         assert_eq!(told, ["APP: the folder cannot be written to", "file 3 644", "skipped"], "{shell}");
         assert_eq!(list, ["env", "old"]);
     }

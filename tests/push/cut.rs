@@ -42,8 +42,12 @@ impl Network {
     }
 
     fn ip(&self, words: &[&str]) {
-        let done = self.command("ip").args(words).output().unwrap();
-        assert!(done.status.success(), "ip {words:?}: {}", String::from_utf8_lossy(&done.stderr));
+        self.run("ip", words);
+    }
+
+    fn run(&self, program: &str, words: &[&str]) {
+        let done = self.command(program).args(words).output().unwrap();
+        assert!(done.status.success(), "{program} {words:?}: {}", String::from_utf8_lossy(&done.stderr));
     }
 
     /// How many bytes have come in over the line.
@@ -87,7 +91,7 @@ impl Cut {
             "netns",
             &far.0.id().to_string(),
         ]);
-        for (network, address) in [(&near, "192.0.2.1/30"), (&far, "192.0.2.2/30")] {
+        for (network, address) in [(&near, "192.0.2.1/29"), (&far, "192.0.2.2/29")] {
             network.ip(&["address", "add", address, "dev", "line"]);
             network.ip(&["link", "set", "dev", "line", "up"]);
         }
@@ -104,12 +108,16 @@ impl Cut {
 
     /// A push, or what heals one, from the near network.
     fn start(&self, more: &[&str]) -> Child {
+        self.start_by("tester", more)
+    }
+
+    fn start_by(&self, user: &str, more: &[&str]) -> Child {
         let mut command = self.near.command(PROGRAM);
         command.arg("push").args(SERVERS).arg("--yes").args(more).current_dir(self.fleet.world.folder());
         command
             .env_clear()
             .env("HOME", self.fleet.world.home())
-            .env("USER", "tester")
+            .env("USER", user)
             .env("PATH", "/usr/bin:/bin");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
@@ -129,10 +137,14 @@ impl Cut {
         said
     }
 
-    /// Mends the line and ends what was interrupted.
-    fn heal(&self) {
+    fn mend(&self) {
         self.far.ip(&["link", "set", "dev", "line", "up"]);
         let _ = std::fs::remove_file(self.fleet.app(2).join("cut"));
+    }
+
+    /// Mends the line and ends what was interrupted.
+    fn heal(&self) {
+        self.mend();
         let mut tries = 0;
         loop {
             let done = self.push(&["--recover"]);
@@ -170,11 +182,16 @@ fn a_line_that_is_cut_at_any_step_leaves_nothing_that_is_not_told_and_healed() {
     cut.fleet
         .world
         .write("schemas/schema.toml", schema.replace("[github.deploy]", &format!("{many}[github.deploy]")));
+    // At a megabyte a second, so that there is time to cut.
+    let slow =
+        ["qdisc", "add", "dev", "line", "root", "tbf", "rate", "8mbit", "burst", "32kb", "latency", "1s"];
+    cut.near.run("tc", &slow);
     let before = cut.far.received();
     let push = cut.start(&[]);
-    while cut.far.received() < before + 500_000 {}
+    while cut.far.received() < before + 300_000 {}
     cut.far.ip(&["link", "set", "dev", "line", "down"]);
     assert!(cut.far.received() < before + 2_000_000, "it was cut too late");
+    cut.near.run("tc", &["qdisc", "del", "dev", "line", "root"]);
     let said = cut.lost(&push.wait_with_output().unwrap());
     assert!(said.contains("error: server web3: cannot stage: 192.0.2.2:[port]: "), "{said}");
     assert_eq!(
@@ -191,7 +208,16 @@ fn a_line_that_is_cut_at_any_step_leaves_nothing_that_is_not_told_and_healed() {
     let said = cut.lost(&cut.push(&[]));
     assert!(said.contains("server web1: put back") && said.contains("server web2: put back"), "{said}");
     assert_eq!(cut.fleet.running()[..2], [OLD, OLD]);
-    cut.heal();
+    // This machine comes back in another place, so the host never hears of the end of the old connection.
+    cut.near.ip(&["address", "del", "192.0.2.1/29", "dev", "line"]);
+    cut.near.ip(&["address", "add", "192.0.2.3/29", "dev", "line"]);
+    cut.mend();
+    let done = cut.start_by("another", &["--recover"]).wait_with_output().unwrap();
+    let said = cut.fleet.plain(&String::from_utf8_lossy(&done.stderr));
+    assert!(done.status.code() == Some(1) && said.contains("the folder is locked by tester@"), "{said}");
+    assert!(said.contains("`luca-secrets push --recover --take-over`\n"), "{said}");
+    let done = cut.start_by("another", &["--recover", "--take-over"]).wait_with_output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     cut.all_have(OLD);
 
     // When it has committed, as the others have, and cannot say so any more.

@@ -1,5 +1,8 @@
 //! Pushes that fail somewhere: every host has the old file and runs on it, or the report says which has not.
 
+use std::path::Path;
+use std::process::{Command, Stdio};
+
 use super::{APPLY, Fleet};
 
 /// What fails on the second host with the second content, and what is said of it.
@@ -11,6 +14,14 @@ fn a_failure_anywhere_puts_everything_back_everywhere() {
             "if grep -q bad.one app.env; then echo it is broken; exit 7; fi; cp app.env running; echo x >>applied",
             "",
             "cannot apply: `sh -c",
+        ),
+        (
+            // What a program says of its environment is shown without the values.
+            "if grep -q bad.one app.env; then tail -n 2 app.env; echo was correct horse battery; exit 7; fi; \
+             cp app.env running; echo x >>applied",
+            "",
+            "error: server web2:   DB_PASSWORD='[redacted]'\nerror: server web2:   DB_PORT=[redacted]\n\
+             error: server web2:   was [redacted]\n",
         ),
         ("cp app.env running; echo x >>applied", "! grep -q bad.one running", "not healthy: "),
         (
@@ -75,17 +86,33 @@ fn a_host_that_is_down_stops_everything_before_it_begins() {
 fn of_two_pushes_at_once_one_wins_and_the_other_changes_nothing() {
     let fleet = Fleet::with(3, "sleep 1; cp app.env running; echo x >>applied", "");
     fleet.pushed();
-    fleet.set("new one");
-    let spawn = || {
-        let mut command = fleet.world.spawn(&["push", "--yes", "server.web1", "server.web2", "server.web3"]);
-        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap()
+    // Two checkouts of one store, each with a change of its own.
+    let copy = fleet.world.path("../copy");
+    let copied = Command::new("cp").arg("-a").arg(fleet.world.folder()).arg(&copy).status();
+    assert!(copied.unwrap().success());
+    let set = |folder: &Path, value: &str| {
+        let mut command = fleet.world.spawn(&["set", "-q", "database.password"]);
+        let mut child = command.current_dir(folder).stdin(Stdio::piped()).spawn().unwrap();
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), value.as_bytes()).unwrap();
+        assert!(child.wait().unwrap().success());
     };
-    let both = [spawn(), spawn()].map(|child| child.wait_with_output().unwrap());
+    let values = ["of one", "of the other"];
+    let folders = [fleet.world.folder(), copy.canonicalize().unwrap()];
+    set(&folders[0], values[0]);
+    set(&folders[1], values[1]);
+    let both = [0, 1].map(|at| {
+        let mut command = fleet.world.spawn(&["push", "--yes", "server.web1", "server.web2", "server.web3"]);
+        command.current_dir(&folders[at]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    });
+    let both = both.map(|child| child.wait_with_output().unwrap());
     let codes: Vec<_> = both.iter().map(|done| done.status.code()).collect();
     let texts: Vec<_> = both.iter().map(|done| String::from_utf8_lossy(&done.stderr).into_owned()).collect();
-    assert!(codes.contains(&Some(0)), "{texts:?}");
-    assert!(codes.contains(&Some(1)) && texts.concat().contains("is locked by"), "{texts:?}");
-    assert_eq!(fleet.running(), ["new one"; 3]);
+    let winner = codes.iter().position(|code| *code == Some(0)).unwrap_or_else(|| panic!("{texts:?}"));
+    assert!(codes[1 - winner] == Some(1) && texts[1 - winner].contains("is locked by"), "{texts:?}");
+    assert_eq!(
+        (fleet.passwords(), fleet.running()),
+        (vec![values[winner].to_owned(); 3], vec![values[winner].to_owned(); 3])
+    );
     assert_eq!((0..3).map(|host| fleet.applied(host)).collect::<Vec<_>>(), [2; 3]);
 }
 

@@ -149,7 +149,17 @@ fn status_names_what_is_due_and_what_is_exposed() {
     };
     let head = "store: 2 secrets, generation 7, 2026-11-23T12:00:00Z by tester\n";
     assert_eq!(store("2026-10-24T12:00:01Z", ""), (0, head.to_owned()));
-    assert_eq!(store("2026-10-24T12:00:00Z", ""), (3, format!("{head}  due: database.password\n")));
+    assert_eq!(
+        store("2026-10-24T12:00:00Z", ""),
+        (3, format!("{head}  due: database.password (30 days old)\n"))
+    );
+    let json = world.run(&["status", "--offline", "--json"]).done().stdout;
+    let report: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let old = serde_json::json!({"name": "database.password", "version": 1, "since": "2026-10-24T12:00:00Z",
+        "origin": "edit", "age_days": 30, "due": true, "exposed": false});
+    let unknown = serde_json::json!({"name": "database.port", "version": 1, "since": null, "origin": null,
+        "age_days": null, "due": false, "exposed": false});
+    assert_eq!(report["values"], serde_json::json!([old, unknown]));
     let exposed = "\n[exposed]\n\"database.port\" = { since = 2026-11-01T00:00:00Z, to = \"anna\", reason = \"stored\" }\n";
     assert_eq!(store("2026-11-01T12:00:00Z", exposed), (3, format!("{head}  exposed: database.port\n")));
 }

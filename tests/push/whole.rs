@@ -83,6 +83,29 @@ fn without_apply_no_service_is_touched() {
 }
 
 #[test]
+#[ignore = "needs sshd, and to be root with sudo; run tests/run"]
+fn sudo_puts_a_file_in_place_whose_owner_is_another() {
+    let fleet = Fleet::new(1);
+    let schema = fleet.world.read("schemas/servers.toml");
+    let schema = schema.replace("connect-timeout", "sudo = true\nconnect-timeout");
+    fleet
+        .world
+        .write("schemas/servers.toml", schema.replace("app.env\"\n", "app.env\"\nowner = \"nobody\"\n"));
+    fleet.pushed();
+    assert_eq!(
+        (fleet.passwords(), fleet.running()),
+        (vec!["correct horse battery".to_owned()], vec!["correct horse battery".to_owned()])
+    );
+    let meta = std::fs::metadata(fleet.app(0).join("app.env")).unwrap();
+    let nobody = std::process::Command::new("id").args(["-u", "nobody"]).output().unwrap().stdout;
+    assert_eq!(
+        std::os::unix::fs::MetadataExt::uid(&meta).to_string(),
+        String::from_utf8_lossy(&nobody).trim()
+    );
+    assert!(fleet.pushed().stderr.ends_with("ok: there is nothing to push\n"));
+}
+
+#[test]
 #[ignore = "needs sshd; run tests/run"]
 fn health_is_proven_by_tcp_and_http_from_here_and_from_there() {
     let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

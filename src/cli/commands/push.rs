@@ -56,6 +56,9 @@ pub(crate) struct PushArgs {
     /// End what interrupted pushes have left on the servers, and push nothing
     #[arg(long, conflicts_with_all = ["only", "no_apply", "prune", "overwrite_drift", "allow_older", "json"])]
     recover: bool,
+    /// With --recover: end pushes of others too, which may still be under way; they go back
+    #[arg(long, requires = "recover")]
+    take_over: bool,
     #[command(flatten)]
     dry_run: DryRunArg,
     #[command(flatten)]
@@ -75,7 +78,7 @@ pub(crate) fn run(args: &PushArgs, context: &mut Context) -> Result<(), Failure>
     let (schema, store) = context.schema_and_store()?;
     let wanted = targets(args, &schema)?;
     if args.recover {
-        let asked = Asked { dry_run: args.dry_run.dry_run, yes: args.yes.yes };
+        let asked = Asked { dry_run: args.dry_run.dry_run, yes: args.yes.yes, take_over: args.take_over };
         return context.recover(&schema, store?.document(), &wanted.servers, asked);
     }
     let only: Vec<VariableName> =
@@ -145,7 +148,8 @@ async fn push_to_servers(
     let signals = Signals::hold().map_err(|error| unheld(&error))?;
     let outcomes = {
         let progress = Progress::new(&mut context.ui);
-        servers::push(&found, hosts, !args.no_apply, &client, &|| signals.arrived(), &progress).await
+        servers::push(&found, hosts, document, !args.no_apply, &client, &|| signals.arrived(), &progress)
+            .await
     };
     let mut failure = servers::say_outcomes(&outcomes, "pushed", context);
     if failure.messages.is_empty() && outcomes.iter().any(|one| !matches!(one.standing, Standing::New)) {

@@ -45,9 +45,23 @@ struct Report {
     errors: usize,
     exposed: Vec<String>,
     due: Vec<String>,
+    values: Vec<Value>,
     /// Rotations under way, with how far they are.
     rotations: Vec<Rotation>,
     targets: Vec<Target>,
+}
+
+/// What is known of a secret's value.
+#[derive(Serialize)]
+struct Value {
+    name: String,
+    /// Which one it is: the first, the second.
+    version: usize,
+    since: Option<String>,
+    origin: Option<String>,
+    age_days: Option<i64>,
+    due: bool,
+    exposed: bool,
 }
 
 /// A rotation under way.
@@ -116,6 +130,7 @@ impl Report {
 
 fn of_store(schema: &Schema, document: &Document, now: Timestamp) -> Report {
     let today = Offset::UTC.to_datetime(now).date();
+    let values: Vec<Value> = document.names().map(|name| value(schema, document, name, now)).collect();
     let violations = schema::check(schema, &|name| document.get(name), document.names(), today);
     Report {
         generation: document.generation(),
@@ -125,13 +140,23 @@ fn of_store(schema: &Schema, document: &Document, now: Timestamp) -> Report {
         conflicts: document.conflicts().map(|(name, _)| name.to_string()).collect(),
         errors: violations.iter().filter(|violation| violation.severity() == Severity::Error).count(),
         exposed: document.exposed().map(|(name, _)| name.to_string()).collect(),
-        due: document
-            .names()
-            .filter(|name| is_due(schema, document, name, now))
-            .map(ToString::to_string)
-            .collect(),
+        due: values.iter().filter(|value| value.due).map(|value| value.name.clone()).collect(),
+        values,
         rotations: document.live_rotations().map(rotation).collect(),
         targets: Vec::new(),
+    }
+}
+
+fn value(schema: &Schema, document: &Document, name: &SecretName, now: Timestamp) -> Value {
+    let version = document.version(name);
+    Value {
+        name: name.to_string(),
+        version: document.history(name).len() + 1,
+        since: version.as_ref().map(|version| version.since.to_string()),
+        origin: version.as_ref().map(|version| version.origin.clone()),
+        age_days: version.as_ref().map(|version| now.duration_since(version.since).as_hours().max(0) / 24),
+        due: is_due(schema, document, name, now),
+        exposed: document.is_exposed(name),
     }
 }
 
@@ -248,8 +273,10 @@ fn lines(report: &Report) -> Vec<String> {
             count(report.errors, "error")
         ));
     }
+    let old = report.values.iter().filter(|value| value.due);
+    let due = old.map(|value| format!("{} ({} old)", value.name, days(value.age_days.unwrap_or_default())));
     for (word, names) in
-        [("in conflict", &report.conflicts), ("exposed", &report.exposed), ("due", &report.due)]
+        [("in conflict", &report.conflicts), ("exposed", &report.exposed), ("due", &due.collect())]
     {
         if !names.is_empty() {
             lines.push(format!("  {word}: {}", names.join(", ")));
@@ -263,6 +290,10 @@ fn lines(report: &Report) -> Vec<String> {
     }
     lines.extend(report.targets.iter().map(line));
     lines
+}
+
+fn days(number: i64) -> String {
+    count(usize::try_from(number).unwrap_or_default(), "day")
 }
 
 fn line(target: &Target) -> String {

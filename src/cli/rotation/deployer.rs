@@ -138,7 +138,10 @@ impl Desk<'_> {
             }
             let progress = Progress::new(&mut context.ui);
             let is_interrupted = || self.is_interrupted();
-            Ok(Some(servers::push(&found, hosts, true, &client, &is_interrupted, &progress).await))
+            Ok(Some(
+                servers::push(&found, hosts, store.document(), true, &client, &is_interrupted, &progress)
+                    .await,
+            ))
         };
         block_on(work)
             .map_err(|error| Trouble::unavailable(format_args!("no connections can be made: {error}")))?
@@ -147,7 +150,7 @@ impl Desk<'_> {
     /// Ends what a push of ours that was cut off has left.
     fn recover(&self, consumers: &Consumers) -> Result<(), Trouble> {
         let (mut context, store) = (self.context.borrow_mut(), self.store.borrow());
-        let asked = Asked { dry_run: false, yes: true };
+        let asked = Asked { dry_run: false, yes: true, take_over: false };
         let recovered = context.recover(self.schema, store.document(), &consumers.servers, asked);
         recovered.map_err(|failure| Trouble::unavailable(failure.messages.join("; ")))
     }

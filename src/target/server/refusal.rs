@@ -105,7 +105,10 @@ impl Refusal {
             Problem::ReadOnly | Problem::Unreadable => {
                 "connect as the file's owner, or as one who may use sudo"
             }
-            Problem::Held => "wait until that push has ended and try again",
+            Problem::Held => {
+                "wait until that push has ended and try again; one that has died is ended by \
+                 `luca-secrets push --recover --take-over`"
+            }
             Problem::TooManyFolders => "put files of one server into fewer folders",
             Problem::Symlink | Problem::NotAFile => "correct the path in the schema, or what stands there",
             Problem::Changed => "see luca-secrets diff",
