@@ -46,8 +46,8 @@ pub fn document(world: &World) -> String {
 pub fn due(world: &World, name: &str) -> Option<String> {
     let document = document(world);
     let table = document.split("[due]\n").nth(1)?.to_owned();
-    let lines = table.lines().take_while(|line| !line.is_empty());
-    lines.filter_map(|line| Some(line.strip_prefix(&format!("\"{name}\" = "))?.to_owned())).next()
+    let mut lines = table.lines().take_while(|line| !line.is_empty());
+    lines.find_map(|line| Some(line.strip_prefix(&format!("\"{name}\" = "))?.to_owned()))
 }
 
 /// The value of a secret.
