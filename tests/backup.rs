@@ -175,6 +175,39 @@ fn a_place_that_is_gone_fails_no_write_and_gets_all_of_them_later() {
 }
 
 #[test]
+fn many_writers_at_once_back_up_every_generation() {
+    let world = world(&format!("{NAS}every-write = true\n"));
+    let nas = world.root().join("nas");
+    // Two wait already, for whoever is first.
+    std::fs::rename(&nas, world.root().join("away")).unwrap();
+    for port in ["1", "2"] {
+        world.run(&["set", "-q", "database.port"]).stdin(port).done();
+    }
+    std::fs::rename(world.root().join("away"), &nas).unwrap();
+    let writers: Vec<_> = (0..8)
+        .map(|number| {
+            let value = world.path(format!("value-{number}"));
+            std::fs::write(&value, "one of many").unwrap();
+            let name = format!("many.secret_{number}");
+            let mut command = world.spawn(&["set", "-q", "--undeclared", &name, "--from-file"]);
+            command.arg(value).stderr(std::process::Stdio::piped()).spawn().unwrap()
+        })
+        .collect();
+    for writer in writers {
+        let done = writer.wait_with_output().unwrap();
+        assert_eq!((done.status.code(), String::from_utf8(done.stderr).unwrap().as_str()), (Some(0), ""));
+    }
+    let generations: Vec<String> =
+        keys(&nas).iter().map(|key| key.split('-').nth(1).unwrap().to_owned()).collect();
+    let expected: Vec<String> = (4..=13).map(|generation| format!("{generation:06}")).collect();
+    let sorted: std::collections::BTreeSet<String> = generations.iter().cloned().collect();
+    assert_eq!(sorted.into_iter().collect::<Vec<_>>(), expected);
+    assert_eq!(generations.len(), expected.len());
+    world.run(&["backup", "verify", "--all"]).gives(0, "", "ok: 10 backups proven\n");
+    assert_eq!(std::fs::read(file(&nas, 13)).unwrap(), world.store_bytes());
+}
+
+#[test]
 fn a_schema_that_cannot_be_read_makes_no_backup_and_says_so() {
     let world = world(&format!("{NAS}every-write = true\n"));
     world.write("schemas/broken.toml", "[secrets.a.b]\ntype = \"no such\"\n");

@@ -159,7 +159,7 @@ fn full() -> io::Result<()> {
 }
 
 /// Ends this process as an out-of-memory killer or a power cut would.
-fn killed() -> io::Result<()> {
+pub fn killed() -> io::Result<()> {
     rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL).unwrap();
     loop {
         std::thread::park();

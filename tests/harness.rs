@@ -1,6 +1,7 @@
 //! A world for one test: an empty folder, a fixed clock, an environment with nothing in it. Runs command lines in this
 //! process and compares all that they print; silence is expected unless a test says otherwise.
 
+pub mod between;
 pub mod s3;
 pub mod postgres;
 pub mod proxy;

@@ -12,6 +12,15 @@ fn world() -> World {
     world
 }
 
+/// One that gets every write, and one that cannot be reached.
+fn with_a_place_for_backups(world: &World) {
+    std::fs::create_dir(world.path("backups")).unwrap();
+    let place = |name: &str, path: &str| {
+        format!("[backup.{name}]\nkind = \"folder\"\npath = \"{path}\"\nevery-write = true\n")
+    };
+    world.write("schemas/backup.toml", place("here", "backups") + &place("gone", "not-there"));
+}
+
 #[track_caller]
 fn silent(done: &Done) {
     assert!(!done.stdout.contains(MARKER) && !done.stderr.contains(MARKER), "{}{}", done.stdout, done.stderr);
@@ -20,6 +29,7 @@ fn silent(done: &Done) {
 #[test]
 fn no_command_shows_a_value_unasked() {
     let world = world();
+    with_a_place_for_backups(&world);
     world.write("new.env", format!("DATABASE_PASSWORD={MARKER}2\nDATABASE_PORT={MARKER}\n"));
     world.write(
         "page.md",
@@ -67,8 +77,14 @@ fn no_command_shows_a_value_unasked() {
         &["recipients", "remove", "--yes", "-v", "age1ql3z7hjy5"],
         &["recipients", "waive", "database.password", "--because", "made up"],
         &["rekey", "-v"],
+        &["backup", "create", "-v"],
+        &["backup", "list", "-v", "--json"],
         &["rm", "-n", "database.password"],
         &["rm", "--yes", "database.password"],
+        &["backup", "restore", "-n", "-v"],
+        &["backup", "restore", "--yes", "-v"],
+        &["backup", "verify", "--all", "-v"],
+        &["backup", "prune", "--yes", "-v"],
         &["rollback", "database.password"],
         &["history", "-v", "--yes", "--forget", "database.password"],
     ];
@@ -123,6 +139,9 @@ fn a_value_goes_out_where_it_was_asked_for() {
 #[test]
 fn only_what_was_rendered_holds_plain_text_on_the_disk() {
     let world = world();
+    with_a_place_for_backups(&world);
+    let done = world.run(&["backup", "create", "-q"]).done();
+    assert_eq!(done.code, 1, "{}", done.stderr);
     world.run(&["render", "-q"]).success();
     world.run(&["edit", "-q"]).env("LUCA_SECRETS_EDITOR", "true").success();
     let plain: Vec<PathBuf> = snapshot(world.root())

@@ -154,6 +154,9 @@ impl From<RemoteError> for Failure {
                 failure.kind(Kind::Offline).hint("try again, or work on the copy here with --offline")
             }
             RemoteProblem::ClockSkew(_) => failure.hint("set the clock of this machine, then try again"),
+            RemoteProblem::Denied(_) => {
+                failure.hint("other commands than `remote` can leave the store's home alone: --offline")
+            }
             RemoteProblem::Damaged(_) | RemoteProblem::Unsafe(_) => failure.kind(Kind::Held),
             _ => failure,
         }

@@ -138,14 +138,6 @@ impl Ui {
         }
     }
 
-    /// How far something has come that takes long: on one line of a terminal, and nowhere else. Empty when it is done.
-    pub(super) fn progress(&mut self, message: &str) {
-        if self.colours && !self.quiet {
-            let _ = write!(self.stderr, "\r\x1b[K{message}");
-            let _ = self.stderr.flush();
-        }
-    }
-
     /// A command for the GitHub Actions runner, which reads standard error as well as standard output.
     pub(super) fn runner_command(&mut self, line: &SecretText) {
         let _ = writeln!(self.stderr, "{}", line.expose());

@@ -1,5 +1,5 @@
 //! The store's home away from this machine, and the places for its backups. Only sealed bytes pass here: neither ever
-//! sees a value, and whoever owns it learns no more than the store's size and when it changes.
+//! sees a value, and whoever owns it learns no more than the store's size, when it changes, and which names do.
 
 mod home;
 mod shelf;

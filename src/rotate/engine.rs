@@ -3,8 +3,8 @@
 //! The rules (section 14 of the research; I1 to I6 are its invariants):
 //!
 //! - The new values are in the journal, in the store's home too, before anything is done with them (I2).
-//! - Before each effect stands its intent in the journal (I4); in the home too before the first one of this run, and
-//!   before one that cannot be undone. Whoever wrote there first has the rotation; the other does nothing (I5).
+//! - Before each effect stands its intent in the journal and in the home (I4). Whoever wrote there first has the rotation;
+//!   the other does nothing (I5).
 //! - What is in doubt is settled by a probe before anything else is done, and never by another value.
 //! - Until the first final step a definite failure takes everything back; from there on it goes forward only.
 //! - What stops for another reason than an end stops at a place where it is safe to stay for days (I6).
@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::name::SecretName;
 use crate::store::{Direction, EffectNote, Material, Outcome, RotationRecord, State, Values};
 use crate::sys::Random;
 
@@ -95,14 +96,12 @@ pub struct Engine<'e> {
     outside: Outside<'e>,
     /// The record as it is, once there is one.
     record: Option<RotationRecord>,
-    /// Whether this run has written to the store's home.
-    has_claimed: bool,
 }
 
 impl<'e> Engine<'e> {
     /// A run that has not begun.
     pub fn new(credential: &'e mut dyn Credential, outside: Outside<'e>) -> Self {
-        Self { credential, outside, record: None, has_claimed: false }
+        Self { credential, outside, record: None }
     }
 
     /// The record as it is now, if there is one.
@@ -174,7 +173,6 @@ impl<'e> Engine<'e> {
             TroubleKind::Held => Ending::Lost(trouble),
             _ => Ending::Refused(trouble),
         })?;
-        self.has_claimed = true;
         self.record = Some(record);
         Ok(())
     }
@@ -265,7 +263,11 @@ impl<'e> Engine<'e> {
         let record = self.record().clone();
         let (state, values) = match record.direction {
             Direction::Forward => (State::Done, record.pending.clone()),
-            Direction::Back { .. } => (State::Undone, record.current.clone()),
+            Direction::Back { .. } => {
+                let changed = record.changed().into_iter();
+                let old = |name: &SecretName| Some((name.clone(), record.current.get(name)?.clone()));
+                (State::Undone, changed.filter_map(old).collect())
+            }
         };
         let reason = record.reason.clone().unwrap_or_default();
         let ended = RotationRecord { state, ..record.ended() };
@@ -335,7 +337,6 @@ impl<'e> Engine<'e> {
         let next = RotationRecord { by: self.outside.by.clone(), ..next };
         match self.outside.journal.write(&next, values, everywhere) {
             Ok(()) => {
-                self.has_claimed |= everywhere;
                 self.record = Some(next);
                 Ok(())
             }

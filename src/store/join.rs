@@ -48,6 +48,8 @@ pub struct Joined {
     pub readers: Vec<(Recipient, Change)>,
     /// Tables unknown to this program that both sides changed: ours were kept.
     pub kept_ours: Vec<String>,
+    /// The secrets of which each side has begun a rotation: both are kept, and held.
+    pub rotated_twice: Vec<SecretName>,
     /// Whether there is a base that cannot be opened: then every difference is a conflict, and nothing counts as removed.
     pub base_unreadable: bool,
 }
@@ -104,7 +106,8 @@ pub fn join(
     let conflicts = spell(outcome.conflicts.iter());
     let history = history::joined(&base, &ours, &theirs, keep);
     let pushes = pushes::spell(&pushes::join(&base, &ours, &theirs));
-    let rotations = rotations::spell(&rotations::join(&base, &ours, &theirs));
+    let all_rotations = rotations::join(&base, &ours, &theirs);
+    let rotations = rotations::spell(&all_rotations);
     let exposures =
         exposed::spell(&exposures(&base, &base_recipients, &ours, &theirs, &outcome.taken, author));
     let dues = due::spell(&due::join(&base.dues, &ours.dues, &theirs.dues));
@@ -131,6 +134,7 @@ pub fn join(
         conflicts: outcome.conflicts.into_keys().collect(),
         readers: readers(ours.recipients(), &recipients),
         kept_ours,
+        rotated_twice: rotations::twice(&all_rotations),
         base_unreadable,
     })
 }

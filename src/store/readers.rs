@@ -121,8 +121,9 @@ impl Upkeep {
             // The other side of a conflict was as readable as this one, and so was every value of the time before.
             let is_as_before = exposure.ended.is_none()
                 && theirs.conflicts.get(name).is_some_and(|other| ours.get(name) == Some(other));
-            let is_known =
-                is_as_before || value.is_some_and(|value| theirs.was_readable(name, value, exposure));
+            let is_known = is_as_before
+                || value.is_some_and(|value| theirs.was_readable(name, value, exposure))
+                || value.is_some_and(|value| theirs.was_staged(value, exposure.since));
             renew(exposure, is_known, now);
         }
         for worklist in &self.worklists {

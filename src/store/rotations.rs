@@ -39,7 +39,7 @@ mod merge;
 mod tests;
 
 pub(super) use form::{read, spell};
-pub(super) use merge::join;
+pub(super) use merge::{join, twice};
 
 /// What some secrets are to be: a value, or none.
 pub type Values = BTreeMap<SecretName, Option<SecretValue>>;
@@ -237,10 +237,9 @@ impl RotationRecord {
         self.pending.get(name)?.as_ref()
     }
 
-    /// The secrets that it reads or changes, and that nobody else may change meanwhile.
-    pub fn secrets(&self) -> BTreeSet<&SecretName> {
-        let pieces = [&self.current, &self.pending].into_iter().chain(&self.deploys);
-        pieces.flat_map(BTreeMap::keys).collect()
+    /// The secrets that it changes, and that nobody else may change meanwhile.
+    pub fn changed(&self) -> BTreeSet<&SecretName> {
+        std::iter::once(&self.pending).chain(&self.deploys).flat_map(BTreeMap::keys).collect()
     }
 
     /// Every value in it, with the secret's name where it is one's.
@@ -290,7 +289,13 @@ impl Document {
 
     /// The rotation that a secret is part of now, by its name.
     pub fn rotation_with(&self, secret: &SecretName) -> Option<(&SecretName, &RotationRecord)> {
-        self.live_rotations().find(|(name, record)| *name == secret || record.secrets().contains(secret))
+        self.live_rotations().find(|(name, record)| *name == secret || record.changed().contains(secret))
+    }
+
+    /// Whether a value stood in the journal already at a moment, where every reader of that time could read it.
+    pub(super) fn was_staged(&self, value: &SecretValue, at: Timestamp) -> bool {
+        let earlier = self.live_rotations().filter(|(_, record)| record.started <= at);
+        earlier.flat_map(|(_, record)| record.values()).any(|(_, one)| one == value)
     }
 
     fn rotation_by_id(&self, name: &SecretName, id: &str) -> Option<&RotationRecord> {

@@ -67,6 +67,7 @@ fn value(world: &World, name: &str) -> String {
 }
 
 #[test]
+#[ignore = "needs git; run tests/run"]
 fn what_is_restored_goes_to_the_home_and_to_everybody() {
     let team = Team::new();
     let (ada, bob) = (team.ada(), team.bob());
@@ -87,6 +88,7 @@ fn what_is_restored_goes_to_the_home_and_to_everybody() {
 }
 
 #[test]
+#[ignore = "needs git; run tests/run"]
 fn a_missing_or_damaged_copy_is_that_of_the_home_first() {
     let team = Team::new();
     let (ada, bob) = (team.ada(), team.bob());
@@ -123,6 +125,7 @@ fn a_missing_or_damaged_copy_is_that_of_the_home_first() {
 }
 
 #[test]
+#[ignore = "needs git; run tests/run"]
 fn a_home_that_is_lost_too_gets_what_is_restored() {
     let team = Team::new();
     let ada = team.ada();
@@ -153,6 +156,7 @@ fn a_home_that_is_lost_too_gets_what_is_restored() {
 }
 
 #[test]
+#[ignore = "needs git; run tests/run"]
 fn without_a_network_backups_are_made_and_restored_all_the_same() {
     let team = Team::new();
     let ada = team.ada();
@@ -175,6 +179,7 @@ fn without_a_network_backups_are_made_and_restored_all_the_same() {
 }
 
 #[test]
+#[ignore = "needs git; run tests/run"]
 fn create_takes_in_what_others_wrote_and_backs_up_what_cannot_be_merged() {
     let team = Team::new();
     let (ada, bob) = (team.ada(), team.bob());

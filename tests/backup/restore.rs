@@ -212,6 +212,36 @@ fn a_machine_that_knows_nothing_restores_from_a_place_alone() {
 }
 
 #[test]
+fn a_store_for_a_passphrase_asks_for_it_once_each_time() {
+    let world = World::empty();
+    std::fs::create_dir(world.root().join("nas")).unwrap();
+    world.write("schemas/backup.toml", NAS);
+    let passphrase = "a passphrase that is long";
+    assert_eq!(world.run(&["init", "-q", "--passphrase"]).answers(&[passphrase, passphrase]).done().code, 0);
+    let run = |arguments: &[&str]| world.run(arguments).answers(&[passphrase]).done();
+    for arguments in [
+        &["backup", "create", "-q"][..],
+        &["set", "-q", "--undeclared", "a.b", "--from-file", "schemas/backup.toml"],
+        &["backup", "create", "-q"],
+        &["backup", "verify", "--all", "-q"],
+        &["backup", "restore", "--yes", "-q", "--generation", "1"],
+    ] {
+        let done = run(arguments);
+        assert_eq!(done.code, 0, "{arguments:?} {}", done.stderr);
+    }
+    let bytes = std::fs::read(file(&world.root().join("nas"), 2)).unwrap();
+    std::fs::remove_file(world.path("secrets.enc")).unwrap();
+    // Generation 3 was seen here.
+    let done = run(&["backup", "restore", "--yes"]);
+    assert!(done.stderr.ends_with("what generation 2 held is restored as generation 4\n"), "{}", done.stderr);
+    assert!(run(&["get", "a.b"]).stdout.contains("backup"));
+    world.write("secrets.enc", "spoiled");
+    world.forget_stores();
+    assert_eq!(run(&["backup", "restore", "--yes"]).code, 0);
+    assert_eq!(world.store_bytes(), bytes);
+}
+
+#[test]
 fn backups_of_several_stores_are_not_mixed_up() {
     let (world, other) = (changed(), world(NAS));
     other.run(&["backup", "create", "-q"]).success();
@@ -372,6 +402,32 @@ fn conflicts_end_with_a_restore_and_one_in_a_backup_is_named() {
     world.run(&["backup", "restore", "--yes", "--generation", "8"]).fine();
     assert_eq!(world.run(&["merge"]).done().code, 0);
     assert_eq!(value(&world, "database.port"), "2");
+}
+
+#[test]
+fn what_is_being_rotated_is_left_to_the_rotation() {
+    let world = world(NAS);
+    store_with(&world, "\n[secrets.database]\npassword = \"the old one\"\nport = \"1\"\n");
+    world.run(&["backup", "create", "-q"]).success();
+    let record = "\n[rotations.\"database.password\"]\nid = \"01A\"\nkind = \"generated\"\nstate = \"granted\"\n\
+                  by = \"tester@host\"\ndone = 1\ngeneration = 7\nattempts = 1\nstarted = 2026-11-23T12:00:00Z\n";
+    let text = crate::faults::unseal(&world.store_bytes()).replace("generation = 7\nw", "generation = 8\nw");
+    let text = text.replace("the old one", "the new one") + record;
+    world.write("secrets.enc", crate::faults::seal(text.as_bytes(), age::armor::Format::AsciiArmor));
+    world.run(&["backup", "create", "-q"]).success();
+    let before = world.store_bytes();
+    let done = world.run(&["backup", "restore", "--yes", "--generation", "7"]).done();
+    let shown = "generation 7, written 2026-11-23T12:00:00Z by tester, from backup nas\ndatabase.password would be changed\n";
+    let refused = "error: database.password is being rotated\nhint: nothing was restored; end or undo the rotation first, with `luca-secrets rotate`\n";
+    gives(&done, 4, "", &format!("{shown}{refused}"));
+    assert_eq!(world.store_bytes(), before);
+    // With the store gone there is no other journal than that of then.
+    std::fs::remove_file(world.path("secrets.enc")).unwrap();
+    let said = world.run(&["backup", "restore", "--yes"]).fine();
+    let warned =
+        "warn: database.password was being rotated then, and which of its values is live now is not known\n";
+    assert!(said.contains(warned), "{said}");
+    assert_eq!(world.store_bytes(), before);
 }
 
 /// Made once by the release that first had backups, and kept: what was written then must come back for ever.

@@ -54,7 +54,7 @@ impl Shared {
 fn a_machine_that_is_lost_is_replaced_by_one_that_has_only_the_store_s_home() {
     let shared = Shared::new(APPLY);
     let mut killed = 0;
-    for at in (1..).step_by(stride() * 2) {
+    for at in (1..).step_by(stride()) {
         let lost = shared.machine();
         let is_killed = killed_at(&lost, at, &["--yes", "-q", "database.password"]);
         drop(lost);
@@ -76,7 +76,7 @@ fn a_machine_that_is_lost_is_replaced_by_one_that_has_only_the_store_s_home() {
         }
         assert_eq!(shared.fleet.running(), [password(&other)], "{at}");
     }
-    assert!(killed >= 40 / (stride() * 2), "{killed}");
+    assert!(killed >= 24 / stride(), "{killed}");
 }
 
 #[test]

@@ -68,8 +68,7 @@ fn what_cannot_be_rotated_is_refused() {
     rotate(&world, &["--local", "--yes", "-q", "database.password"]).gives(
         1,
         "",
-        "warn: database.password: look whether it can be done: database.password is not set, so there is nothing to replace (0.0 s)\n\
-         error: database.password: database.password is not set, so there is nothing to replace\n",
+        "error: database.password: database.password is not set, so there is nothing to replace\n",
     );
 }
 
@@ -102,4 +101,26 @@ fn a_value_changed_by_hand_is_taken_over() {
     assert_eq!(password(&world), "changed by hand 1234");
     let done = rotate(&world, &["--adopt", "database.password"]).stdin("").done();
     assert_eq!(done.code, 1, "{}", done.stderr);
+}
+
+#[test]
+fn compare_and_git_s_diff_tell_of_a_rotation_without_its_values() {
+    let world = world();
+    let git = |arguments: &[&str]| {
+        let mut command = std::process::Command::new("git");
+        command.args(["-c", "user.name=a", "-c", "user.email=a@example.com"]).args(arguments);
+        assert!(command.current_dir(world.folder()).output().unwrap().status.success(), "{arguments:?}");
+    };
+    git(&["init", "-q"]);
+    git(&["add", "secrets.enc"]);
+    git(&["commit", "-q", "-m", "before"]);
+    rotate(&world, &["--local", "--yes", "-q", "database.password"]).success();
+    let done = world.run(&["compare", "HEAD"]).success();
+    assert_eq!(done.stdout, "database.password changed\nrotation of database.password done\n");
+    let shown = world.run(&["git", "textconv", "secrets.enc"]).success().stdout;
+    assert!(
+        shown.contains("rotation of database.password: done, 1 step done, by tester@[host]\n"),
+        "{shown}"
+    );
+    assert!(!shown.contains(&password(&world)), "{shown}");
 }

@@ -84,5 +84,5 @@ fn child() {
 
 /// From one kill to the next: every one where there is time for it (`LUCA_SECRETS_LONG`).
 fn stride() -> usize {
-    if std::env::var_os("LUCA_SECRETS_LONG").is_some() { 1 } else { 6 }
+    if std::env::var_os("LUCA_SECRETS_LONG").is_some() { 1 } else { 5 }
 }

@@ -125,7 +125,7 @@ fn what_is_pasted_by_mistake_is_refused_and_leaves_no_trace() {
     let paste = Walk::named(&clerk, "paste");
     for (pasted, part) in [
         ("", "no secret key was given"),
-        (OLD, "is Clerk's secret key that the store has already"),
+        (OLD, "is the secret key of Clerk's that the store has already"),
         ("pk_test_YnJhdmU", "that is a publishable key"),
         ("whsec_MfKQ9r8GKYqrTwjU", "that is a webhook's secret"),
         ("hunter22hunter22", "that is no secret key of Clerk's"),

@@ -1,6 +1,7 @@
 //! Kinds of credentials that are keys, each against the real service or a stand-in after its published description.
 
 mod command;
+mod command_line;
 mod walk;
 mod ssh_key;
 mod ssh_faults;

@@ -212,7 +212,7 @@ fn a_pair_of_iam_is_replaced_where_signatures_are_checked() {
 
 #[test]
 #[ignore = "needs Ceph and moto; run tests/run"]
-fn a_deleted_pair_is_refused_and_a_clock_that_is_wrong_refuses_nobody() {
+fn a_pair_that_nobody_has_is_refused_and_the_other_accepted() {
     let service = ceph();
     let bucket = service.bucket();
     let mut keys = assisted(service, &bucket);

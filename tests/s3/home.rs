@@ -78,10 +78,22 @@ pub fn version(number: u64) -> String {
 }
 
 impl Person {
+    /// The person that another process has made.
+    pub fn at(root: &std::path::Path, keys: (String, String)) -> Self {
+        Self { world: World::at(root), keys }
+    }
+
     #[must_use = "say what is expected of it"]
     pub fn run(&self, arguments: &[&str]) -> Run<'_> {
         let run = self.world.run(arguments).env("AWS_ACCESS_KEY_ID", &self.keys.0);
         run.env("AWS_SECRET_ACCESS_KEY", &self.keys.1)
+    }
+
+    /// The same in a process of its own.
+    pub fn spawn(&self, arguments: &[&str]) -> std::process::Command {
+        let mut command = self.world.spawn(arguments);
+        command.env("AWS_ACCESS_KEY_ID", &self.keys.0).env("AWS_SECRET_ACCESS_KEY", &self.keys.1);
+        command
     }
 
     /// Writes a value, which must work; what was said.
@@ -99,6 +111,9 @@ impl Person {
         done.stdout
     }
 }
+
+/// What else there is to do without the right credentials.
+const HINT: &str = "hint: other commands than `remote` can leave the store's home alone: --offline\n";
 
 /// The services, and buckets of theirs in which a team can write.
 fn teams() -> [Team; 3] {
@@ -308,7 +323,7 @@ fn the_store_may_hold_the_credentials() {
         .done();
     assert_eq!(
         (done.code, done.stderr),
-        (1, format!("error: {}: the access key is not known there\n", team.label()))
+        (1, format!("error: {}: the access key is not known there\n{HINT}", team.label()))
     );
 }
 
@@ -324,23 +339,38 @@ fn who_has_no_credentials_or_no_right_is_told() {
         (
             1,
             format!(
-                "error: {label}: no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE\n"
+                "error: {label}: no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE\n{HINT}"
             )
         )
     );
     let half = ada.world.run(&["remote", "pull"]).env("AWS_ACCESS_KEY_ID", "AKIDNOBODY").done();
     assert_eq!(
         half.stderr,
-        format!("error: {label}: AWS_ACCESS_KEY_ID is set, and AWS_SECRET_ACCESS_KEY is not\n")
+        format!("error: {label}: AWS_ACCESS_KEY_ID is set, and AWS_SECRET_ACCESS_KEY is not\n{HINT}")
     );
     let other = Person { world: ada.world, keys: team.service.other_keys.clone() };
     let done = other.run(&["remote", "pull"]).done();
     assert_eq!(
         done.stderr,
         format!(
-            "error: {label}: the credentials may not do this: they need to read, write and list in the bucket\n"
+            "error: {label}: the credentials may not do this: they need to read, write and list in the bucket\n{HINT}"
         )
     );
+}
+
+#[test]
+#[ignore = "needs Ceph and moto; run tests/run"]
+fn aws_s_own_files_may_hold_the_credentials() {
+    let team = Team::new(ceph());
+    let ada = team.ada();
+    let (access, secret) = &team.service.keys;
+    let file = format!("[team]\naws_access_key_id = {access}\naws_secret_access_key = {secret}\n");
+    std::fs::create_dir(ada.world.home().join(".aws")).unwrap();
+    std::fs::write(ada.world.home().join(".aws/credentials"), file).unwrap();
+    for (profile, code) in [("team", Some(0)), ("other", Some(1))] {
+        let done = ada.world.spawn(&["remote", "pull"]).env("AWS_PROFILE", profile).output().unwrap();
+        assert_eq!(done.status.code(), code, "{profile}: {}", String::from_utf8_lossy(&done.stderr));
+    }
 }
 
 #[test]

@@ -92,6 +92,11 @@ impl Away {
             }
             _ => return here_only(prepared, lock, context),
         };
+        if document.has_conflicts() && reach == Reach::Everywhere {
+            return Err(Failure::new("the store has conflicts, so it is not brought to its home")
+                .kind(Kind::Held)
+                .hint("settle them first, with `luca-secrets merge`; nothing was written"));
+        }
         if document.has_conflicts() {
             context.explain("not brought to the store's home before its conflicts are settled");
             return here_only(prepared, lock, context);

@@ -50,6 +50,12 @@ impl Context {
             }
             bytes => bytes?.to_vec(),
         };
+        // What is no age file is damaged whatever the keys; whether they are of the kind that the store has is not seen.
+        let unopened = open(&path, &bytes, &self.keys(Vec::new()));
+        if let Some(error) = unopened.err().filter(is_damage) {
+            let state = State::Unusable(Spoiled { why: error.to_string(), bytes });
+            return Ok(Here { state, is_passphrase: false, keys: None, print });
+        }
         // Once: standard input gives an identity only once.
         let keys = self.keys_for(&bytes)?;
         let is_passphrase = wants_passphrase(&bytes);

@@ -42,6 +42,15 @@ struct Report {
     to: u64,
     secrets: Vec<Row>,
     readers: Vec<Row>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    rotations: Vec<Rotation>,
+}
+
+/// A rotation that began, went on or ended.
+#[derive(Serialize)]
+struct Rotation {
+    name: String,
+    state: &'static str,
 }
 
 #[derive(Serialize)]
@@ -125,7 +134,7 @@ fn report(
     (from, to): (&Document, &Document),
     context: &mut Context,
 ) -> Result<(), Failure> {
-    let Comparison { secrets, readers } = compare(from, to);
+    let Comparison { secrets, readers, rotations } = compare(from, to);
     let secrets = secrets.into_iter().map(|(name, change)| Row { name: name.to_string(), key: None, change });
     let readers =
         readers.into_iter().map(|(reader, change)| Row { name: reader.name, key: Some(reader.key), change });
@@ -134,6 +143,10 @@ fn report(
         to: to.generation(),
         secrets: secrets.collect(),
         readers: readers.collect(),
+        rotations: rotations
+            .into_iter()
+            .map(|(name, state)| Rotation { name: name.to_string(), state: state.word() })
+            .collect(),
     };
     if args.json.json {
         return context.ui.json(&report);
@@ -145,7 +158,10 @@ fn report(
         let key = row.key.as_deref().unwrap_or_default();
         context.ui.data(&format!("reader {} {}: {key}\n", row.name, row.change.word()))?;
     }
-    if report.secrets.is_empty() && report.readers.is_empty() {
+    for one in &report.rotations {
+        context.ui.data(&format!("rotation of {} {}\n", one.name, one.state))?;
+    }
+    if report.secrets.is_empty() && report.readers.is_empty() && report.rotations.is_empty() {
         context.ui.ok("no secret and no reader differs");
     }
     context.explain(&format!("generation {} against generation {}", report.from, report.to));

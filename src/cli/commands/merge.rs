@@ -12,7 +12,7 @@ use crate::cli::failure::{Failure, Kind};
 use crate::cli::report::{self, count, say_committed};
 use crate::name::SecretName;
 use crate::secret::{SecretValue, shape};
-use crate::store::{Document, Origin, Sides, join};
+use crate::store::{Document, Origin, Sides, join, open};
 use crate::sys::FolderLock;
 
 /// Settle secrets that two branches changed in different ways
@@ -174,6 +174,7 @@ fn from_index(context: &mut Context) -> Result<(), Failure> {
     let exists = context.disk.kind(&path)?.is_some();
     let mode = if exists { context.disk.permissions(&path)?.mode & 0o777 } else { 0o644 };
     context.disk.replace(&path, &joined.sealed, mode)?;
+    context.back_up(&open(&path, &joined.sealed, &keys)?, &joined.sealed);
     say_joined(&joined, context);
     in_conflict(&path, &joined).map_err(|failure| failure.kind(Kind::Held))?;
     context.ui.ok(&format!("{} is merged, at generation {}", path.display(), joined.generation));

@@ -9,7 +9,7 @@ use crate::cli::commands::bundles::settled;
 use crate::cli::context::{Context, secret_name};
 use crate::cli::failure::{Failure, Kind};
 use crate::cli::report::count;
-use crate::cli::rotation::{Desk, Outcome};
+use crate::cli::rotation::{ASKED, Desk, Outcome};
 use crate::name::{SecretName, nearest};
 use crate::rotate::{Ending, Start};
 use crate::schema::Schema;
@@ -108,22 +108,27 @@ pub(crate) fn run(args: &RotateArgs, context: &mut Context) -> Result<(), Failur
     ask(args, &works, context)?;
     let mut store = store;
     let total = works.len();
+    let mut failed: Option<Failure> = None;
     for (number, (name, work)) in works.into_iter().enumerate() {
         let (outcome, after) = one(args, &name, work, &schema, store, context)?;
         store = after;
         if args.json.json {
             context.ui.json_line(&outcome)?;
         }
-        let is_well = outcome.is_well();
-        outcome.say(context).map_err(|failure| match total - number - 1 {
-            0 => failure,
-            rest => failure.hint(format_args!("{} not looked at for that", count(rest, "other rotation"))),
-        })?;
-        if !is_well {
+        let Err(mut failure) = outcome.say(context) else { continue };
+        let rest = total - number - 1;
+        if rest > 0 && !outcome.lets_others_go_on() {
+            failure = failure.hint(format_args!("{} not looked at for that", count(rest, "other rotation")));
+        }
+        failed = Some(match failed {
+            Some(earlier) => earlier.and(failure),
+            None => failure,
+        });
+        if !outcome.lets_others_go_on() {
             break;
         }
     }
-    Ok(())
+    failed.map_or(Ok(()), Err)
 }
 
 /// What the arguments ask for, by name.
@@ -149,7 +154,15 @@ fn works(
         add(live(name, document)?, Work::Undo);
     }
     match args.resume.as_deref() {
-        Some("") => document.live_rotations().for_each(|(name, _)| add(name.clone(), Work::Resume)),
+        Some("") => {
+            for (name, record) in document.live_rotations() {
+                if record.state == State::Held && !context.settings.interactive {
+                    context.ui.warn(&format!("{name}: held, and left so: name it to go on with it"));
+                } else {
+                    add(name.clone(), Work::Resume);
+                }
+            }
+        }
         Some(name) => add(live(name, document)?, Work::Resume),
         None => {}
     }
@@ -287,7 +300,7 @@ fn one(
             let start = start(&desk, kind, &secrets);
             let (ending, record) = desk.with_engine(&mut *credential, |engine| {
                 let ending = match (work, record) {
-                    (Work::Undo, Some(record)) => engine.undo(record, "asked for"),
+                    (Work::Undo, Some(record)) => engine.undo(record, ASKED),
                     (Work::Resume, Some(record)) => engine.resume(record),
                     _ => engine.begin(start),
                 };

@@ -9,4 +9,4 @@ mod seen;
 mod outcome;
 
 pub(super) use desk::Desk;
-pub(super) use outcome::{Outcome, shown_steps};
+pub(super) use outcome::{ASKED, Outcome, shown_steps};

@@ -8,6 +8,9 @@ use crate::name::SecretName;
 use crate::rotate::{Answer, Asked, Ending, Step, Trouble, TroubleKind};
 use crate::store::{Direction, Document, EffectNote, Outcome as Settled, RotationRecord};
 
+/// The reason of what is taken back because somebody wants it so.
+pub(in crate::cli) const ASKED: &str = "asked for";
+
 /// What came of it.
 #[derive(Serialize)]
 pub(in crate::cli) struct Outcome {
@@ -89,8 +92,17 @@ impl Outcome {
     }
 
     /// Whether it is as it should be for now.
-    pub(in crate::cli) const fn is_well(&self) -> bool {
-        matches!(self.ending, Ending::Done | Ending::Resting { .. })
+    pub(in crate::cli) fn is_well(&self) -> bool {
+        match &self.ending {
+            Ending::Done | Ending::Resting { .. } => true,
+            Ending::Undone(reason) => reason.as_str() == ASKED,
+            _ => false,
+        }
+    }
+
+    /// Whether another rotation may go on beside it.
+    pub(in crate::cli) fn lets_others_go_on(&self) -> bool {
+        self.is_well() || matches!(self.ending, Ending::Waiting(_))
     }
 
     /// Says it, and gives the failure if it is one.
@@ -107,6 +119,10 @@ impl Outcome {
                 let until = until.map(|until| format!(", not before {until}")).unwrap_or_default();
                 context.ui.ok(&format!("{name}: in use; the old one is ended later{until}: {why}"));
                 context.ui.hint(&format!("{resume} goes on then, and `rotate --due` does by itself; {undo} takes it back"));
+                return Ok(());
+            }
+            Ending::Undone(reason) if reason == ASKED => {
+                context.ui.ok(&format!("{name}: taken back, as before ({:.1} s)", self.seconds));
                 return Ok(());
             }
             Ending::Undone(reason) => Failure::new(format_args!("{name}: taken back: {reason}"))
@@ -175,7 +191,7 @@ fn held_report(
         Some(Err(trouble)) => lines.push(format!("what its source accepts is not known: {trouble}")),
         None => {}
     }
-    for name in record.secrets() {
+    for name in record.changed() {
         let value = document.get(name);
         let (current, pending) = (record.current(name), record.pending(name));
         let which = match value.as_ref() {

@@ -41,7 +41,14 @@ impl Seen for Progress<'_, '_> {
                     context.explain(&format!("  {evidence}"));
                 }
             }
-            Err(trouble) => context.ui.warn(&format!("{name}: {}: {trouble} ({seconds:.1} s)", step.shown)),
+            // An answer that was refused: whoever gave it is asked again.
+            Err(trouble) if matches!(step.action, Action::Ask) => {
+                context.ui.warn(&format!("{name}: {}: {trouble}", step.shown));
+            }
+            // It is tried again, or what comes of it is said in the end.
+            Err(trouble) => {
+                context.ui.say(&format!("{name}: {}: {trouble} ({seconds:.1} s)", step.shown));
+            }
         }
     }
 }

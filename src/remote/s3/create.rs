@@ -28,7 +28,7 @@ impl Wire {
         key: &str,
         bytes: &[u8],
         notes: &[(&str, String)],
-        patience: &mut Patience,
+        patience: &Patience,
     ) -> Result<Created, RemoteError> {
         let upload = Upload { key, bytes, notes, only: Only::IfAbsent };
         let (mut tries, mut in_doubt) = (0, false);
@@ -59,7 +59,7 @@ impl Wire {
         }
     }
 
-    async fn look_at(&self, key: &str, bytes: &[u8], patience: &mut Patience) -> Result<Found, RemoteError> {
+    async fn look_at(&self, key: &str, bytes: &[u8], patience: &Patience) -> Result<Found, RemoteError> {
         Ok(match self.get(key, None, patience).await? {
             Got::Object(object) if object.bytes == bytes => {
                 Found::Ours(Stored { etag: object.head.etag, is_versioned: object.head.is_versioned })

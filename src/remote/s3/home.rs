@@ -3,7 +3,7 @@
 //! A reader asks for the store's own key by the `ETag` that it knows and mostly hears that nothing has changed (304). The
 //! key follows the versions without fail: a write counts as done only once it has them, and it is replaced only by what is
 //! newer, by a condition (`If-Match`) that was tried out. Where the service does not enforce that one, a reader asks for
-//! the next number instead, and hears that there is none (404). Whoever loses a race looks for the next numbers too.
+//! the next number too, and hears that there is none (404). So does whoever has lost a race.
 
 use std::path::PathBuf;
 
@@ -78,7 +78,7 @@ impl S3Home {
 impl Keeper {
     async fn fetch(&mut self, known: Option<&Version>) -> Result<Fetched, RemoteError> {
         let known = known.and_then(Mark::parse);
-        let patience = &mut Patience::new();
+        let patience = &Patience::new();
         let Some(found) = self.newest(known.as_ref(), patience).await? else { return Ok(Fetched::Empty) };
         match found {
             Newest::Known => Ok(Fetched::Unchanged),
@@ -96,12 +96,11 @@ impl Keeper {
     async fn newest(
         &mut self,
         known: Option<&Mark>,
-        patience: &mut Patience,
+        patience: &Patience,
     ) -> Result<Option<Newest>, RemoteError> {
         let tag = known.and_then(|known| known.tag.as_deref()).filter(|_| !self.was_lost);
         if let (Some(known), None, false) = (known, tag, self.was_lost)
-            && known.number > 0
-            && self.version(known.number + 1, None, patience).await?.is_none()
+            && self.still_has(known, patience).await?
         {
             return Ok(Some(Newest::Known));
         }
@@ -118,7 +117,8 @@ impl Keeper {
             Some(object) => object.head.etag.clone().map_or(Seen::Nothing, Seen::Tag),
         });
         let (latest, foreign, is_exact) = take_apart(object);
-        let is_ahead = |found: &Found| known.is_none_or(|known| found.mark.number >= known.number);
+        // Who knows of none may have written the next one himself, with nothing to show for it.
+        let is_ahead = |found: &Found| known.is_some_and(|known| found.mark.number >= known.number);
         if is_exact && !self.was_lost && latest.as_ref().is_some_and(is_ahead) {
             return Ok(latest.map(Newest::Found));
         }
@@ -126,11 +126,22 @@ impl Keeper {
         Ok(found.or(foreign).map(Newest::Found))
     }
 
+    /// Whether a version that is known without a tag is still the newest.
+    async fn still_has(&self, known: &Mark, patience: &Patience) -> Result<bool, RemoteError> {
+        let head = self.wire.head(&self.key.0, patience).await?;
+        let notes = head.and_then(|head| Notes::read(&head.notes));
+        match notes.filter(|notes| notes.number == known.number && notes.digest == known.digest) {
+            Some(notes) if notes.is_exact => Ok(true),
+            Some(_) => Ok(self.wire.head(&self.key.of(known.number + 1), patience).await?.is_none()),
+            None => Ok(false),
+        }
+    }
+
     /// The newest version, from one that may have been followed by others.
     async fn walk(
         &self,
         mut latest: Option<Found>,
-        patience: &mut Patience,
+        patience: &Patience,
     ) -> Result<Option<Found>, RemoteError> {
         if latest.is_some() {
             for _ in 0..HOPS {
@@ -158,7 +169,7 @@ impl Keeper {
     }
 
     /// The highest number above `from`. Only a page is held at a time.
-    async fn last_number(&self, from: u64, patience: &mut Patience) -> Result<Option<u64>, RemoteError> {
+    async fn last_number(&self, from: u64, patience: &Patience) -> Result<Option<u64>, RemoteError> {
         let folder = self.key.folder();
         let (mut after, mut last) = (self.key.of(from), None);
         loop {
@@ -176,7 +187,7 @@ impl Keeper {
         &self,
         number: u64,
         before: Option<&Found>,
-        patience: &mut Patience,
+        patience: &Patience,
     ) -> Result<Option<Found>, RemoteError> {
         let key = self.key.of(number);
         let Got::Object(object) = self.wire.get(&key, None, patience).await? else { return Ok(None) };
@@ -195,7 +206,7 @@ impl Keeper {
     }
 
     async fn log(&mut self, most: usize) -> Result<Vec<Entry>, RemoteError> {
-        let patience = &mut Patience::new();
+        let patience = &Patience::new();
         let Some(Newest::Found(newest)) = self.newest(None, patience).await? else { return Ok(Vec::new()) };
         let mut entries = Vec::new();
         let mut next = newest.mark.number;
@@ -220,7 +231,7 @@ impl Keeper {
     }
 
     async fn entry(&self, key: &str) -> Result<Option<Entry>, RemoteError> {
-        let Some(head) = self.wire.head(key, &mut Patience::new()).await? else { return Ok(None) };
+        let Some(head) = self.wire.head(key, &Patience::new()).await? else { return Ok(None) };
         if let Some(notes) = Notes::read(&head.notes) {
             return Ok(notes.entry(&head));
         }
@@ -231,7 +242,7 @@ impl Keeper {
 
     /// Finds a version by its generation, which goes up with the number: by halves.
     async fn find(&mut self, generation: u64, sealed: &[u8]) -> Result<Option<Version>, RemoteError> {
-        let patience = &mut Patience::new();
+        let patience = &Patience::new();
         let Some(Newest::Found(newest)) = self.newest(None, patience).await? else { return Ok(None) };
         if newest.generation < generation {
             return Ok(None);

@@ -104,7 +104,7 @@ impl<'a> S3Pair<'a> {
                     Err(Stop::Trouble(problem)) => Err(Trouble::lasting(problem)),
                 }
             };
-            Patience::new().one(work).await
+            Patience::new().one(0, work).await?
         });
         done.map_err(|trouble| RemoteError::new(&label, trouble.problem))
     }

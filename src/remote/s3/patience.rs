@@ -1,18 +1,24 @@
 //! How long one call may go on, whatever number of requests it takes.
 
+use std::error::Error;
 use std::time::Duration;
 
+use aws_sdk_s3::config::http::HttpResponse;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::trouble::Trouble;
+use super::trouble::{Answer, Refusal, Trouble, answer};
 use crate::remote::error::RemoteProblem;
 use crate::sys::{OsRandom, Random};
 
 /// How long a whole call may take.
 const WHOLE: Duration = Duration::from_secs(50);
 
-/// How long one request may take, its answer included.
+/// How long an answer may take to begin, and each part of it to follow.
 const ONE: Duration = Duration::from_secs(15);
+
+/// How many bytes go out in a second at least.
+const SLOWEST: usize = 32 * 1024;
 
 /// The longest wait before the second try; it doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -49,15 +55,31 @@ impl Patience {
         true
     }
 
-    /// Lets a request take its time, but no more.
-    pub(super) async fn one<T>(
+    /// Asks the service: its answer, or how it refuses. `sent` is how many bytes go along.
+    pub(super) async fn ask<T, E>(
         &self,
-        request: impl Future<Output = Result<T, Trouble>>,
-    ) -> Result<T, Trouble> {
-        let left = self.until.saturating_duration_since(Instant::now()).min(ONE);
-        timeout(left, request).await.unwrap_or_else(|_| {
-            let text = format!("no answer within {} seconds", ONE.as_secs());
-            Err(Trouble::passing(RemoteProblem::Unreachable(text)))
+        request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        sent: usize,
+    ) -> Result<Result<T, Refusal>, Trouble>
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        match self.one(sent, Box::pin(request)).await? {
+            Ok(output) => Ok(Ok(output)),
+            Err(error) => match answer(&error) {
+                Answer::Refused(refusal) => Ok(Err(refusal)),
+                Answer::None(trouble) => Err(trouble),
+            },
+        }
+    }
+
+    /// Lets something take its time, but no more.
+    pub(super) async fn one<T>(&self, sent: usize, work: impl Future<Output = T>) -> Result<T, Trouble> {
+        let time = ONE + Duration::from_secs(u64::try_from(sent / SLOWEST).unwrap_or(u64::MAX));
+        let left = self.until.saturating_duration_since(Instant::now()).min(time);
+        timeout(left, work).await.map_err(|_| {
+            let text = format!("no answer within {} seconds", left.as_secs());
+            Trouble::passing(RemoteProblem::Unreachable(text))
         })
     }
 }

@@ -18,7 +18,7 @@ use crate::sys::{OsRandom, Random};
 const CROWD: u8 = 5;
 
 /// How often a test is begun that others or the service disturb.
-const ATTEMPTS: usize = 5;
+const ATTEMPTS: u32 = 5;
 
 /// What one test came to.
 enum Outcome {
@@ -29,9 +29,9 @@ enum Outcome {
 
 impl Wire {
     /// Tries a bucket out. Where it does not keep the one promise that nothing can do without, it is refused.
-    pub(super) async fn prove(&self, key: &Key, patience: &mut Patience) -> Result<Promises, RemoteError> {
+    pub(super) async fn prove(&self, key: &Key, patience: &Patience) -> Result<Promises, RemoteError> {
         let mut tries = 0;
-        for _ in 0..ATTEMPTS {
+        loop {
             let mut random = [0; 8];
             OsRandom.fill(&mut random).map_err(|_| {
                 self.error(RemoteProblem::Failed("the system gives no randomness".to_owned()))
@@ -46,16 +46,15 @@ impl Wire {
                     return Ok(promises);
                 }
                 Outcome::Disturbed(trouble) => {
-                    if !patience.pause(&mut tries, trouble.tries).await {
+                    if !patience.pause(&mut tries, trouble.tries.min(ATTEMPTS)).await {
                         return Err(self.error(trouble.problem));
                     }
                 }
             }
         }
-        Err(self.error(RemoteProblem::Busy("the service fails again and again".to_owned())))
     }
 
-    async fn try_out(&self, probe: &str, patience: &mut Patience) -> Result<Outcome, RemoteError> {
+    async fn try_out(&self, probe: &str, patience: &Patience) -> Result<Outcome, RemoteError> {
         let (winner, stored) = match self.race(probe, patience).await? {
             Ok(won) => won,
             Err(trouble) => return Ok(Outcome::Disturbed(trouble)),
@@ -137,12 +136,13 @@ impl Wire {
     }
 
     /// Refuses a bucket that shows an object to everybody.
-    pub(super) async fn refuse_public(&self, key: &str, patience: &mut Patience) -> Result<(), RemoteError> {
-        if !self.is_public(key, patience).await? {
-            return Ok(());
-        }
+    async fn refuse_public(&self, key: &str, patience: &Patience) -> Result<(), RemoteError> {
+        if self.is_public(key, patience).await? { Err(self.is_shown()) } else { Ok(()) }
+    }
+
+    pub(super) fn is_shown(&self) -> RemoteError {
         let text = "anybody can read what lies there, without credentials: take the right to read from the public (the bucket's policy, its ACL), or name another bucket";
-        Err(self.error(RemoteProblem::Unsafe(text.to_owned())))
+        self.error(RemoteProblem::Unsafe(text.to_owned()))
     }
 
     fn ignores_conditions(&self, is_versioned: bool) -> RemoteError {

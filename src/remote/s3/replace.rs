@@ -12,7 +12,7 @@ use super::notes::{Mark, Notes, notes};
 use super::patience::Patience;
 use super::promises::Promises;
 use super::trouble::Trouble;
-use super::wire::{Head, Only, Put, Upload};
+use super::wire::{Got, Head, Only, Put, Upload};
 use crate::remote::error::RemoteError;
 use crate::remote::home::{Next, Replaced, Version};
 
@@ -22,6 +22,8 @@ enum Followed {
     Ours { tag: Option<String> },
     /// It has a later one already.
     Later,
+    /// It has another one of the same number: the service let two create it, and the store's own key decides.
+    Rival,
 }
 
 impl Keeper {
@@ -30,7 +32,7 @@ impl Keeper {
         expected: Option<&Version>,
         next: &Next<'_>,
     ) -> Result<Replaced, RemoteError> {
-        let patience = &mut Patience::new();
+        let patience = &Patience::new();
         let before = match expected {
             Some(version) => Some(Mark::parse(version).ok_or_else(|| self.odd())?),
             None => None,
@@ -61,6 +63,11 @@ impl Keeper {
         let tag = match followed {
             Followed::Ours { tag } => tag,
             Followed::Later if self.is_built_upon(&mark, patience).await.map_err(in_doubt)? => None,
+            Followed::Rival => {
+                self.yield_to_rival(&mark, patience).await.map_err(in_doubt)?;
+                self.was_lost = true;
+                return Ok(Replaced::Lost);
+            }
             Followed::Later => {
                 // The number was free again because old versions were cleared away: nobody knows of ours.
                 let _ = self.wire.remove(&key, patience).await;
@@ -75,14 +82,14 @@ impl Keeper {
     }
 
     /// What the bucket promises, as remembered or tried out now.
-    async fn promises(&self, next: &Next<'_>, patience: &mut Patience) -> Result<Promises, RemoteError> {
+    async fn promises(&self, next: &Next<'_>, patience: &Patience) -> Result<Promises, RemoteError> {
         match self.promises.as_ref().and_then(|file| file.load(next.at)) {
             Some(promises) => Ok(promises),
             None => self.prove(next, patience).await,
         }
     }
 
-    async fn prove(&self, next: &Next<'_>, patience: &mut Patience) -> Result<Promises, RemoteError> {
+    async fn prove(&self, next: &Next<'_>, patience: &Patience) -> Result<Promises, RemoteError> {
         let promises = self.wire.prove(&self.key, patience).await?;
         if let Some(file) = &self.promises {
             // Where it cannot be remembered it is tried out each time.
@@ -93,7 +100,7 @@ impl Keeper {
 
     /// Tries the bucket out once more, which keeps versions now and did not when it was tried out: what is in place may
     /// have hidden somebody else's.
-    async fn prove_again(&self, next: &Next<'_>, patience: &mut Patience) -> Result<(), RemoteError> {
+    async fn prove_again(&self, next: &Next<'_>, patience: &Patience) -> Result<(), RemoteError> {
         self.prove(next, patience).await.map(drop).map_err(RemoteError::in_doubt)
     }
 
@@ -104,7 +111,7 @@ impl Keeper {
         mut about: Vec<(&'static str, String)>,
         next: &Next<'_>,
         promises: Promises,
-        patience: &mut Patience,
+        patience: &Patience,
     ) -> Result<Followed, RemoteError> {
         if promises.tags {
             about.push(("luca-exact", "yes".to_owned()));
@@ -142,7 +149,7 @@ impl Keeper {
     }
 
     /// What the store's own key has, as seen from a version.
-    async fn look(&self, mark: &Mark, patience: &mut Patience) -> Result<Looked, RemoteError> {
+    async fn look(&self, mark: &Mark, patience: &Patience) -> Result<Looked, RemoteError> {
         let Some(Head { etag, notes, .. }) = self.wire.head(&self.key.0, patience).await? else {
             return Ok(Looked::Behind(Seen::Nothing));
         };
@@ -150,27 +157,42 @@ impl Keeper {
             Some(notes) if notes.number == mark.number && notes.digest == mark.digest => {
                 Looked::Followed(Followed::Ours { tag: etag })
             }
+            Some(notes) if notes.number == mark.number => Looked::Followed(Followed::Rival),
             Some(notes) if notes.number > mark.number => Looked::Followed(Followed::Later),
             _ => Looked::Behind(etag.map_or(Seen::Nothing, Seen::Tag)),
         })
     }
 
+    /// Puts the version of whoever was told the same, and has the store's own key, in the place of ours.
+    async fn yield_to_rival(&self, mark: &Mark, patience: &Patience) -> Result<(), RemoteError> {
+        let Got::Object(object) = self.wire.get(&self.key.0, None, patience).await? else { return Ok(()) };
+        // It may have moved on meanwhile.
+        if Notes::read(&object.head.notes).is_none_or(|notes| notes.number != mark.number) {
+            return Ok(());
+        }
+        let key = &self.key.of(mark.number);
+        let about: Vec<(&str, String)> =
+            object.head.notes.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+        let upload = Upload { key, bytes: &object.bytes, notes: &about, only: Only::Always };
+        match self.wire.put(&upload, patience).await {
+            Ok(_) => Ok(()),
+            Err(trouble) => Err(self.wire.error(trouble.problem)),
+        }
+    }
+
     /// Whether the version after this one was built on it.
-    async fn is_built_upon(&self, mark: &Mark, patience: &mut Patience) -> Result<bool, RemoteError> {
+    async fn is_built_upon(&self, mark: &Mark, patience: &Patience) -> Result<bool, RemoteError> {
         let head = self.wire.head(&self.key.of(mark.number + 1), patience).await?;
         Ok(head.and_then(|head| Notes::read(&head.notes)).is_some_and(|notes| notes.follows(mark)))
     }
 
     /// Looks whether anybody may read the very first version, and takes it away again if so.
-    async fn check_first(&self, key: &str, patience: &mut Patience) -> Result<(), RemoteError> {
+    async fn check_first(&self, key: &str, patience: &Patience) -> Result<(), RemoteError> {
         for shown in [&self.key.0, key] {
-            if let Err(error) = self.wire.refuse_public(shown, patience).await {
-                if error.is_offline() {
-                    return Err(error.in_doubt());
-                }
+            if self.wire.is_public(shown, patience).await.map_err(RemoteError::in_doubt)? {
                 self.wire.remove(&self.key.0, patience).await.map_err(RemoteError::in_doubt)?;
                 self.wire.remove(key, patience).await.map_err(RemoteError::in_doubt)?;
-                return Err(error);
+                return Err(self.wire.is_shown());
             }
         }
         Ok(())

@@ -42,11 +42,11 @@ impl Shelf for S3Shelf {
     fn put(&mut self, key: &str, bytes: &[u8]) -> Result<Put, RemoteError> {
         let key = self.key(key);
         self.runtime.block_on(async {
-            let mut patience = Patience::new();
-            if self.wire.head(&key, &mut patience).await?.is_some() {
+            let patience = Patience::new();
+            if self.wire.head(&key, &patience).await?.is_some() {
                 return Ok(Put::Exists);
             }
-            match self.wire.create(&key, bytes, &[], &mut patience).await? {
+            match self.wire.create(&key, bytes, &[], &patience).await? {
                 Created::Done(_) => Ok(Put::Done),
                 Created::Exists => Ok(Put::Exists),
             }
@@ -56,7 +56,7 @@ impl Shelf for S3Shelf {
     fn get(&mut self, key: &str) -> Result<Option<Vec<u8>>, RemoteError> {
         let key = self.key(key);
         self.runtime.block_on(async {
-            match self.wire.get(&key, None, &mut Patience::new()).await? {
+            match self.wire.get(&key, None, &Patience::new()).await? {
                 Got::Object(object) => Ok(Some(object.bytes)),
                 Got::Same | Got::Missing => Ok(None),
             }
@@ -65,7 +65,7 @@ impl Shelf for S3Shelf {
 
     fn list(&mut self, prefix: &str, after: Option<&str>, most: usize) -> Result<Vec<Item>, RemoteError> {
         let (prefix, after) = (self.key(prefix), after.map(|after| self.key(after)));
-        let work = async { self.wire.list(&prefix, after.as_deref(), most, &mut Patience::new()).await };
+        let work = async { self.wire.list(&prefix, after.as_deref(), most, &Patience::new()).await };
         let mut items = self.runtime.block_on(work)?;
         for item in &mut items {
             item.key.drain(..self.prefix.len());
@@ -77,12 +77,12 @@ impl Shelf for S3Shelf {
     fn remove(&mut self, key: &str) -> Result<Removed, RemoteError> {
         let key = self.key(key);
         self.runtime.block_on(async {
-            let mut patience = Patience::new();
-            match self.wire.head(&key, &mut patience).await? {
+            let patience = Patience::new();
+            match self.wire.head(&key, &patience).await? {
                 None => Ok(Removed::Done),
                 // Hiding it would only make it harder to find: it stays either way.
                 Some(head) if head.is_locked => Ok(Removed::Kept),
-                Some(_) => self.wire.remove(&key, &mut patience).await,
+                Some(_) => self.wire.remove(&key, &patience).await,
             }
         })
     }

@@ -178,6 +178,8 @@ impl Refusal {
             (408, _) | (_, "RequestTimeout") => Trouble::passing(RemoteProblem::Unreachable(
                 "the service waited for the request in vain".to_owned(),
             )),
+            // Where no condition was set it says nothing about us.
+            (412, _) => Trouble::refused(RemoteProblem::Busy("the service fails for now (412)".to_owned())),
             (501, _) => Trouble::lasting(RemoteProblem::Unsafe(
                 "the service does not know a kind of request that is needed".to_owned(),
             )),

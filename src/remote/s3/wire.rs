@@ -2,8 +2,6 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_s3::config::http::HttpResponse;
-use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
 use aws_sdk_s3::types::ChecksumAlgorithm;
@@ -11,7 +9,7 @@ use jiff::Timestamp;
 
 use super::connect::{Clients, S3Place, connect};
 use super::patience::Patience;
-use super::trouble::{Answer, Refusal, Trouble, answer};
+use super::trouble::{Refusal, Trouble};
 use crate::remote::error::{RemoteError, RemoteProblem};
 use crate::remote::shelf::{Item, Removed};
 use crate::store::SIZE_LIMIT;
@@ -110,12 +108,12 @@ impl Wire {
     /// Asks until there is an answer or no time left. Only for what changes nothing, or the same each time.
     async fn again<T>(
         &self,
-        patience: &mut Patience,
+        patience: &Patience,
         once: impl AsyncFn() -> Result<T, Trouble>,
     ) -> Result<T, RemoteError> {
         let mut tries = 0;
         loop {
-            match patience.one(Box::pin(once())).await {
+            match once().await {
                 Ok(found) => return Ok(found),
                 Err(trouble) if patience.pause(&mut tries, trouble.tries).await => {}
                 Err(trouble) => return Err(self.error(trouble.problem)),
@@ -128,26 +126,25 @@ impl Wire {
         &self,
         key: &str,
         known: Option<&str>,
-        patience: &mut Patience,
+        patience: &Patience,
     ) -> Result<Got, RemoteError> {
         self.again(patience, async || {
             let request = self.clients.ours.get_object().bucket(&self.bucket).key(key);
-            match request.set_if_none_match(known.map(ToOwned::to_owned)).send().await {
-                Ok(output) => received(output).await.map(Got::Object),
-                Err(error) => match refusal(&error)? {
-                    refusal if refusal.status == 304 => Ok(Got::Same),
-                    refusal if is_missing_key(&refusal) => Ok(Got::Missing),
-                    refusal => Err(refusal.trouble()),
-                },
+            match patience.ask(request.set_if_none_match(known.map(ToOwned::to_owned)).send(), 0).await? {
+                Ok(output) => received(output, patience).await.map(Got::Object),
+                Err(refusal) if refusal.status == 304 => Ok(Got::Same),
+                Err(refusal) if is_missing_key(&refusal) => Ok(Got::Missing),
+                Err(refusal) => Err(refusal.trouble()),
             }
         })
         .await
     }
 
     /// What is known of an object without its content; `None` if there is none.
-    pub(super) async fn head(&self, key: &str, patience: &mut Patience) -> Result<Option<Head>, RemoteError> {
+    pub(super) async fn head(&self, key: &str, patience: &Patience) -> Result<Option<Head>, RemoteError> {
         self.again(patience, async || {
-            match self.clients.ours.head_object().bucket(&self.bucket).key(key).send().await {
+            let request = self.clients.ours.head_object().bucket(&self.bucket).key(key);
+            match patience.ask(request.send(), 0).await? {
                 Ok(output) => Ok(Some(Head {
                     etag: output.e_tag,
                     is_versioned: is_version(output.version_id.as_deref()),
@@ -157,24 +154,22 @@ impl Wire {
                         || output.object_lock_retain_until_date.as_ref().and_then(moment) > Some(self.now),
                     notes: output.metadata.unwrap_or_default(),
                 })),
-                Err(error) => match refusal(&error)? {
-                    refusal if refusal.status == 404 => Ok(None),
-                    refusal => Err(refusal.trouble()),
-                },
+                Err(refusal) if refusal.status == 404 => Ok(None),
+                Err(refusal) => Err(refusal.trouble()),
             }
         })
         .await
     }
 
     /// Whether anybody may read an object.
-    pub(super) async fn is_public(&self, key: &str, patience: &mut Patience) -> Result<bool, RemoteError> {
+    pub(super) async fn is_public(&self, key: &str, patience: &Patience) -> Result<bool, RemoteError> {
         self.again(patience, async || {
-            match self.clients.anybody.get_object().bucket(&self.bucket).key(key).send().await {
+            let request = self.clients.anybody.get_object().bucket(&self.bucket).key(key);
+            match patience.ask(request.send(), 0).await? {
                 Ok(_) => Ok(true),
-                Err(error) => match refusal(&error)? {
-                    refusal if matches!(refusal.status, 401 | 403 | 404) => Ok(false),
-                    refusal => Err(refusal.trouble()),
-                },
+                // However it refuses, it does not show it.
+                Err(refusal) if refusal.status < 500 && refusal.status != 429 => Ok(false),
+                Err(refusal) => Err(refusal.trouble()),
             }
         })
         .await
@@ -182,10 +177,6 @@ impl Wire {
 
     /// Tries once to put an object in place.
     pub(super) async fn put(&self, upload: &Upload<'_>, patience: &Patience) -> Result<Put, Trouble> {
-        patience.one(Box::pin(self.put_once(upload))).await
-    }
-
-    async fn put_once(&self, upload: &Upload<'_>) -> Result<Put, Trouble> {
         let mut request = self
             .clients
             .ours
@@ -205,20 +196,18 @@ impl Wire {
             // Ceph never takes one in quotes for equal; Amazon takes both.
             Only::IfTag(etag) => request.if_match(etag.trim_matches('"')),
         };
-        match request.send().await {
+        match patience.ask(request.send(), upload.bytes.len()).await? {
             Ok(output) => {
                 let is_versioned = is_version(output.version_id.as_deref());
                 Ok(Put::Done(Stored { etag: output.e_tag, is_versioned }))
             }
-            Err(error) => match refusal(&error)? {
-                refusal if refusal.status == 412 => Ok(Put::Refused),
-                refusal if refusal.status == 409 => Ok(Put::Contested),
-                // An object that must have a certain `ETag` and is not there at all.
-                refusal if matches!(upload.only, Only::IfTag(_)) && is_missing_key(&refusal) => {
-                    Ok(Put::Refused)
-                }
-                refusal => Err(refusal.trouble()),
-            },
+            Err(refusal) if refusal.status == 412 => Ok(Put::Refused),
+            Err(refusal) if refusal.status == 409 => Ok(Put::Contested),
+            // An object that must have a certain `ETag` and is not there at all.
+            Err(refusal) if matches!(upload.only, Only::IfTag(_)) && is_missing_key(&refusal) => {
+                Ok(Put::Refused)
+            }
+            Err(refusal) => Err(refusal.trouble()),
         }
     }
 
@@ -228,7 +217,7 @@ impl Wire {
         prefix: &str,
         after: Option<&str>,
         most: usize,
-        patience: &mut Patience,
+        patience: &Patience,
     ) -> Result<Vec<Item>, RemoteError> {
         let mut found: Vec<Item> = Vec::new();
         while found.len() < most {
@@ -250,16 +239,13 @@ impl Wire {
         prefix: &str,
         after: Option<&str>,
         most: usize,
-        patience: &mut Patience,
+        patience: &Patience,
     ) -> Result<Page, RemoteError> {
         let most = i32::try_from(most.min(PAGE)).unwrap_or(i32::MAX);
         self.again(patience, async || {
             let request = self.clients.ours.list_objects_v2().bucket(&self.bucket).prefix(prefix);
             let request = request.max_keys(most).set_start_after(after.map(ToOwned::to_owned));
-            let output = match request.send().await {
-                Ok(output) => output,
-                Err(error) => return Err(refusal(&error)?.trouble()),
-            };
+            let output = patience.ask(request.send(), 0).await?.map_err(|refusal| refusal.trouble())?;
             let goes_on = output.is_truncated.unwrap_or(false);
             let item = |object: aws_sdk_s3::types::Object| {
                 Some(Item {
@@ -275,15 +261,14 @@ impl Wire {
     }
 
     /// Removes an object.
-    pub(super) async fn remove(&self, key: &str, patience: &mut Patience) -> Result<Removed, RemoteError> {
+    pub(super) async fn remove(&self, key: &str, patience: &Patience) -> Result<Removed, RemoteError> {
         self.again(patience, async || {
-            match self.clients.ours.delete_object().bucket(&self.bucket).key(key).send().await {
+            let request = self.clients.ours.delete_object().bucket(&self.bucket).key(key);
+            match patience.ask(request.send(), 0).await? {
                 Ok(_) => Ok(Removed::Done),
-                Err(error) => match refusal(&error)? {
-                    refusal if refusal.status == 404 && refusal.code != "NoSuchBucket" => Ok(Removed::Done),
-                    refusal if refusal.code == "ObjectLocked" => Ok(Removed::Kept),
-                    refusal => Err(refusal.trouble()),
-                },
+                Err(refusal) if is_missing_key(&refusal) => Ok(Removed::Done),
+                Err(refusal) if refusal.code == "ObjectLocked" => Ok(Removed::Kept),
+                Err(refusal) => Err(refusal.trouble()),
             }
         })
         .await
@@ -297,23 +282,12 @@ pub(super) struct Page {
     pub(super) goes_on: bool,
 }
 
-/// How the service refuses; trouble if there was no answer to speak of.
-fn refusal<E>(error: &SdkError<E, HttpResponse>) -> Result<Refusal, Trouble>
-where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
-{
-    match answer(error) {
-        Answer::Refused(refusal) => Ok(refusal),
-        Answer::None(trouble) => Err(trouble),
-    }
-}
-
 fn is_missing_key(refusal: &Refusal) -> bool {
     refusal.status == 404 && matches!(refusal.code.as_str(), "" | "NoSuchKey" | "NotFound")
 }
 
 /// Reads an answer to its end.
-async fn received(output: GetObjectOutput) -> Result<Object, Trouble> {
+async fn received(output: GetObjectOutput, patience: &Patience) -> Result<Object, Trouble> {
     let head = Head {
         etag: output.e_tag,
         is_versioned: is_version(output.version_id.as_deref()),
@@ -329,8 +303,8 @@ async fn received(output: GetObjectOutput) -> Result<Object, Trouble> {
     }
     let mut bytes = Vec::new();
     let mut body = output.body;
-    while let Some(part) = body.next().await {
-        let broken = |_| Trouble::passing(RemoteProblem::Unreachable("the answer broke off".to_owned()));
+    let broken = |_| Trouble::passing(RemoteProblem::Unreachable("the answer broke off".to_owned()));
+    while let Some(part) = patience.one(0, body.next()).await? {
         bytes.extend_from_slice(&part.map_err(broken)?);
         if bytes.len() as u64 > SIZE_LIMIT {
             return Err(too_large());

@@ -127,7 +127,7 @@ impl Issuer for Clerk {
     }
 
     fn noun(&self) -> &'static str {
-        "Clerk's secret key"
+        "secret key of Clerk's"
     }
 
     fn url(&self) -> Option<&str> {

@@ -23,7 +23,7 @@ pub trait Issuer {
     /// What a person gives, in order: the secret, and how the page calls it.
     fn fields(&self) -> Vec<(SecretName, &'static str)>;
 
-    /// How messages call the credential: `the secret key`.
+    /// How messages call the credential, without an article: `secret key of Clerk's`.
     fn noun(&self) -> &'static str;
 
     /// The page where it is made and ended.

@@ -59,10 +59,10 @@ impl<I: Issuer> Assisted<I> {
             new.insert(name, Some(SecretValue::new(text.to_owned())));
         }
         if new.len() != self.issuer.fields().len() {
-            return Err(Trouble::rejected(format!("{noun} was not given whole")));
+            return Err(Trouble::rejected(format!("the {noun} was not given whole")));
         }
         if new.iter().any(|(name, value)| current.get(name) == Some(value)) {
-            let message = format!("that is {noun} that the store has already");
+            let message = format!("that is the {noun} that the store has already");
             return Err(Trouble::rejected(message).hint("make a new one on the page, and paste that"));
         }
         self.issuer.form(current, &new)?;
@@ -74,11 +74,11 @@ impl<I: Issuer> Assisted<I> {
         let noun = self.issuer.noun();
         match self.issuer.accepts(values)? {
             Answer::Refused | Answer::None => Ok(()),
-            Answer::Accepted => Err(Trouble::rejected(format!("{noun} from {which} is still accepted"))
+            Answer::Accepted => Err(Trouble::rejected(format!("the {noun} from {which} is still accepted"))
                 .hint("delete it on the page; it can take a minute until that is in force")),
-            Answer::Unknown => {
-                Err(Trouble::unavailable(format!("nobody could say whether {noun} from {which} is accepted")))
-            }
+            Answer::Unknown => Err(Trouble::unavailable(format!(
+                "nobody could say whether the {noun} from {which} is accepted"
+            ))),
         }
     }
 
@@ -86,10 +86,12 @@ impl<I: Issuer> Assisted<I> {
         let noun = self.issuer.noun();
         match self.issuer.accepts(values)? {
             Answer::Accepted => Ok(()),
-            Answer::Refused | Answer::None => Err(Trouble::held(format!("{noun} from {which} is refused"))),
-            Answer::Unknown => {
-                Err(Trouble::unavailable(format!("nobody could say whether {noun} from {which} is accepted")))
+            Answer::Refused | Answer::None => {
+                Err(Trouble::held(format!("the {noun} from {which} is refused")))
             }
+            Answer::Unknown => Err(Trouble::unavailable(format!(
+                "nobody could say whether the {noun} from {which} is accepted"
+            ))),
         }
     }
 
@@ -164,16 +166,16 @@ impl<I: Issuer> Credential for Assisted<I> {
                 .hint(format!("`luca-secrets set {name}` takes the first one")));
         }
         if !self.is_proven() {
-            return Ok(vec![format!("nobody can be asked about {noun}: a person answers for it")]);
+            return Ok(vec![format!("nobody can be asked about the {noun}: a person answers for it")]);
         }
         match self.issuer.accepts(current)? {
             Answer::Accepted => {}
             Answer::Refused | Answer::None => {
-                return Err(Trouble::held(format!("{noun} that the store has is refused"))
+                return Err(Trouble::held(format!("the {noun} that the store has is refused"))
                     .hint("if it was ended already, put the new one in with `luca-secrets set`, and push"));
             }
             Answer::Unknown => {
-                return Err(Trouble::unavailable(format!("nobody could say whether {noun} is accepted")));
+                return Err(Trouble::unavailable(format!("nobody could say whether the {noun} is accepted")));
             }
         }
         Ok(vec![self.issuer.proof(current, current)?])
@@ -236,16 +238,18 @@ impl<I: Issuer> Credential for Assisted<I> {
                     |(_, label): (SecretName, &str)| Field { label: label.to_owned(), is_hidden: true };
                 let fields = self.issuer.fields().into_iter().map(field).collect();
                 (
-                    format!("make {noun} anew, and leave the old one as it is:"),
+                    format!("make a new {noun}, and leave the old one as it is:"),
                     self.issuer.how_to_make(),
                     fields,
                 )
             }
-            "delete" => {
-                (format!("end {noun} from before; the new one stays:"), self.issuer.how_to_end(), Vec::new())
-            }
+            "delete" => (
+                format!("end the {noun} from before; the new one stays:"),
+                self.issuer.how_to_end(),
+                Vec::new(),
+            ),
             _ => (
-                format!("if {noun} was made anew for this rotation, end it; the one from before stays:"),
+                format!("if a {noun} was made for this rotation, end it; the one from before stays:"),
                 self.issuer.how_to_end(),
                 Vec::new(),
             ),

@@ -94,7 +94,7 @@ impl Issuer for Webhook {
     }
 
     fn noun(&self) -> &'static str {
-        "the webhook's signing secret"
+        "signing secret of the webhook"
     }
 
     fn url(&self) -> Option<&str> {

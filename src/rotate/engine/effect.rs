@@ -107,9 +107,9 @@ impl Engine<'_> {
         }
     }
 
-    /// Writes that a step is about to be tried, with what the secrets are from now on.
+    /// Writes that a step is about to be tried, with what the secrets are from now on: to the store's home too, since
+    /// another machine that takes it up or back from there must know of everything that may have been done.
     pub(super) fn intend(&mut self, step: &Step, values: &Values, tries: &mut Tries) -> Go {
-        let everywhere = step.is_final || !self.has_claimed || self.is_first(step);
         loop {
             let mut next = RotationRecord { state: self.state_between(), ..self.record().clone() };
             let intended = self.outside.watch.now();
@@ -125,20 +125,13 @@ impl Engine<'_> {
                 Some(last) if last.step == step.name && last.outcome != Outcome::Applied => *last = note,
                 _ => next.effects.push(note),
             }
-            match self.write(next, values, everywhere) {
+            match self.write(next, values, true) {
                 Err(Ending::Left(trouble)) if trouble.kind == TroubleKind::Unavailable => {
                     self.again(step, &trouble, tries, true)?;
                 }
                 written => return written,
             }
         }
-    }
-
-    /// Whether no effect stands before this one on its way.
-    fn is_first(&self, step: &Step) -> bool {
-        let is_effect =
-            |step: &Step| matches!(step.action, Action::Effect | Action::Issue | Action::Deploy(_));
-        self.steps().iter().find(|step| is_effect(step)).is_some_and(|first| first.name == step.name)
     }
 
     /// A step is done.

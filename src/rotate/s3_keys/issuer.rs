@@ -34,7 +34,7 @@ impl Issuer for S3Keys {
     }
 
     fn noun(&self) -> &'static str {
-        "the pair of S3 keys"
+        "pair of S3 keys"
     }
 
     fn url(&self) -> Option<&str> {

@@ -20,6 +20,11 @@ pub(in crate::store) fn join(base: &Document, ours: &Document, theirs: &Document
     joined.collect()
 }
 
+/// The secrets with more than one rotation.
+pub(in crate::store) fn twice(all: &AllRotations) -> Vec<SecretName> {
+    all.iter().filter(|(_, records)| records.len() > 1).map(|(name, _)| name.clone()).collect()
+}
+
 fn join_secret(
     before: &[RotationRecord],
     our: &[RotationRecord],

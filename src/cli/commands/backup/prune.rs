@@ -30,6 +30,9 @@ pub(crate) struct PruneArgs {
     json: JsonArg,
 }
 
+/// Most names that are shown to somebody who is asked.
+const MOST_SHOWN: usize = 20;
+
 /// What is to go from one place.
 struct Plan {
     target: BackupTarget,
@@ -118,8 +121,13 @@ fn show(args: &PruneArgs, plans: &[Plan], context: &mut Context) -> Result<(), F
     if args.json.json {
         context.ui.json(&rows.collect::<Vec<_>>())?;
     } else if args.dry_run.dry_run || !args.yes.yes {
-        for row in rows {
+        let most = if args.dry_run.dry_run { usize::MAX } else { MOST_SHOWN };
+        let all = plans.iter().map(|plan| plan.gone.len()).sum::<usize>();
+        for row in rows.take(most) {
             context.ui.say(&format!("backup {}: {} would be removed", row.place, row.name));
+        }
+        if all > most {
+            context.ui.say(&format!("and {} more, which -n shows", all - most));
         }
     }
     for plan in plans.iter().filter(|plan| plan.gone.is_empty()) {
@@ -135,7 +143,7 @@ impl Plan {
         let (mut done, mut kept) = (0, 0);
         let all = self.gone.len();
         for gone in &self.gone {
-            context.ui.progress(&format!("backup {name}: {done} of {all} removed"));
+            context.ui.draw(&[format!("backup {name}: {done} of {all} removed")]);
             match self.shelf.remove(&gone.key()) {
                 Ok(Removed::Done) => done += 1,
                 Ok(Removed::Kept) => kept += 1,
@@ -145,7 +153,7 @@ impl Plan {
                 }
             }
         }
-        context.ui.progress("");
+        context.ui.draw(&[]);
         if done > 0 {
             let (gone, stay) = (count(done, "backup"), self.stay + kept);
             context.ui.ok(&format!("backup {name}: {gone} removed, {stay} kept"));

@@ -100,14 +100,14 @@ impl Place<'_> {
         }
         let all = chosen.len();
         for (done, backup) in chosen.into_iter().enumerate() {
-            context.ui.progress(&format!("backup {}: {done} of {all} proven", self.target.name));
+            context.ui.draw(&[format!("backup {}: {done} of {all} proven", self.target.name)]);
             let problem = match self.here.prove(&backup.name, self.shelf, context)? {
                 Ok(_) => None,
                 Err(flaw) => Some(flaw.to_string()),
             };
             self.add(backup.name.to_string(), Some(backup.name.generation()), problem);
         }
-        context.ui.progress("");
+        context.ui.draw(&[]);
         if args.all {
             for key in listing.strangers {
                 self.add(key, None, Some("not the name of a backup".to_owned()));

@@ -59,6 +59,10 @@ pub(in crate::cli) fn say_joined(joined: &Joined, context: &mut Context) {
         let what = if *change == Change::Removed { "can no longer read" } else { "can read" };
         context.ui.warn(&format!("after this merge {} {what} the store: {}", reader.name, reader.key));
     }
+    for name in &joined.rotated_twice {
+        context.ui.warn(&format!("both sides have begun a rotation of {name}: both are kept, and held"));
+        context.ui.hint(&format!("`luca-secrets rotate --undo {name} --id ID` takes one back"));
+    }
     for table in &joined.kept_ours {
         context.ui.warn(&format!(
             "both sides changed the table {table}, which this version does not know; ours was kept"

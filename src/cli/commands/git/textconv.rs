@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
+use crate::cli::report::count;
 use crate::secret::{SecretValue, hex, shape};
 use crate::store::{Document, SIZE_LIMIT, open};
 
@@ -56,10 +57,8 @@ fn shown(document: &Document) -> String {
         lines.push(format!("{name} {what}: known to {}", exposure.to));
     }
     for (name, record) in document.rotations() {
-        lines.push(format!(
-            "rotation of {name}: {}, {} steps done, by {}",
-            record.state, record.done, record.by
-        ));
+        let done = count(record.done, "step");
+        lines.push(format!("rotation of {name}: {}, {done} done, by {}", record.state, record.by));
         for (secret, new) in &record.pending {
             let new = new.as_ref().map_or_else(|| "none".to_owned(), value);
             lines.push(format!("rotation of {name}, new {secret}: {new}"));

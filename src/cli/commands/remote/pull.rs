@@ -9,7 +9,7 @@ use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::report::count;
 use crate::remote::Fetched;
-use crate::store::{Change, Comparison, Pinning, SIZE_LIMIT, compare, open};
+use crate::store::{Change, Comparison, Pinning, SIZE_LIMIT, Unlocked, compare, open};
 
 /// Take what others wrote into the copy of the store here
 ///
@@ -52,11 +52,12 @@ pub(crate) fn run(args: &PullArgs, context: &mut Context) -> Result<(), Failure>
         Pulled::Took(changes) => {
             say(&changes, "", context);
             context.ui.ok(&format!("the store is as it is in {label}"));
+            back_up(&store, context)?;
         }
         Pulled::Merged(changes) => {
             say(&changes, "", context);
             context.ui.ok(&format!("merged with {label}"));
-            let in_conflict = context.unlock()?.document().conflicts().count();
+            let in_conflict = back_up(&store, context)?;
             if in_conflict > 0 {
                 context.ui.warn(&format!("{} in conflict", count(in_conflict, "secret")));
                 context.ui.hint("settle with `luca-secrets merge`");
@@ -65,6 +66,14 @@ pub(crate) fn run(args: &PullArgs, context: &mut Context) -> Result<(), Failure>
         }
     }
     Ok(())
+}
+
+/// Brings the copy here as it is now to the places for backups that want every write; how many secrets are in conflict.
+fn back_up(store: &Unlocked, context: &mut Context) -> Result<usize, Failure> {
+    let sealed = context.disk.read(store.path(), SIZE_LIMIT)?.to_vec();
+    let document = store.open_version(store.path(), &sealed)?;
+    context.back_up(&document, &sealed);
+    Ok(document.conflicts().count())
 }
 
 fn say(changes: &Comparison, would: &str, context: &mut Context) {

@@ -84,7 +84,7 @@ fn report(context: &mut Context) -> Result<Report, Failure> {
     };
     let changes = match incoming {
         Some(incoming) => compare(store.document(), &incoming.document),
-        None => Comparison { secrets: Vec::new(), readers: Vec::new() },
+        None => Comparison { secrets: Vec::new(), readers: Vec::new(), rotations: Vec::new() },
     };
     let row = |(name, change): (_, Change)| Row { name: ToString::to_string(&name), change };
     Ok(Report {

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
+use crate::cli::report::count;
 use crate::cli::rotation::{Desk, shown_steps};
 use crate::name::SecretName;
 use crate::schema::Schema;
@@ -94,7 +95,8 @@ pub(super) fn run(
                 problem: problem.as_ref().map(ToString::to_string),
             })?;
         } else {
-            let state = record.as_ref().map(|record| format!(", {}, {done} steps done", record.state));
+            let state =
+                record.as_ref().map(|record| format!(", {}, {} done", record.state, count(done, "step")));
             context.ui.data(&format!("{name}, {}{}\n", kind(&name, schema), state.unwrap_or_default()))?;
             for line in shown_steps(&steps) {
                 context.ui.data(&(line + "\n"))?;
