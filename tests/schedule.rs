@@ -52,7 +52,7 @@ pub fn due(world: &World, name: &str) -> Option<String> {
 
 /// The value of a secret.
 pub fn value(world: &World, name: &str) -> String {
-    world.run(&["get", name]).success().stdout
+    world.run(&["get", name]).success().stdout + "\n"
 }
 
 /// `rotate --due` by nobody, at a moment.

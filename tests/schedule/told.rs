@@ -43,7 +43,7 @@ fn a_program_is_told_once_a_day_and_no_value() {
     look(&world, "2026-11-24T12:00:00Z");
     assert_eq!(told(&world).len(), 2);
     // Where one is held nothing else is begun.
-    assert_eq!(world.run(&["get", "app.worker"]).success().stdout, "first worker\n");
+    assert_eq!(world.run(&["get", "app.worker"]).success().stdout, "first worker");
     let status = world.run(&["status", "--offline"]).done();
     assert_eq!(
         (
@@ -78,7 +78,7 @@ fn a_program_that_fails_changes_nothing_and_is_said() {
         let world = held(&format!("run = {run}"));
         let done = look(&world, NOW);
         assert_eq!(done.code, 4, "{}", done.stderr);
-        let place = "schemas/schema.toml:15:2";
+        let place = "schemas/schema.toml:14:2";
         let expected = format!("warn: {place}: nobody was told of app.token (held): {reason}\n");
         assert!(done.stderr.contains(&expected), "{run}: {}", done.stderr);
     }
