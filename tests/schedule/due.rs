@@ -140,7 +140,9 @@ fn a_clock_that_jumps_ahead_begins_nothing_before_the_next_look() {
     let bytes = world.store_bytes();
     let jumped = look("2030-11-23T12:15:00Z", 1_900);
     let expected = "warn: this machine's clock was put forward since the last look (1461 days): nothing is begun \
-                    before the next one\nok: nothing to be done now; next: app.token, now\n";
+                    before the next one\nwarn: app.token: overdue: due since 2026-12-01T12:00:00Z\n\
+                    warn: app.worker: overdue: due since 2026-12-23T12:00:00Z; window tue 02:00-05:00 UTC\n\
+                    ok: nothing to be done now\n";
     assert_eq!((jumped.code, jumped.stderr.as_str()), (0, expected));
     assert!(world.store_bytes() == bytes);
     // It was put right by then.
@@ -205,7 +207,8 @@ fn failures_wait_and_stop_after_three() {
         (stopped.code, stopped.stderr.as_str()),
         (
             4,
-            "error: app.token: stopped: failed 3 times, last at 2026-11-23T15:00:00Z\n\
+            "warn: app.worker: overdue: due since 2026-10-31T12:00:00Z; window tue 02:00-05:00 UTC\n\
+             error: app.token: stopped: failed 3 times, last at 2026-11-23T15:00:00Z\n\
              hint: app.token: luca-secrets rotate app.token\n"
         )
     );

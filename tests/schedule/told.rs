@@ -72,7 +72,7 @@ fn a_program_that_fails_changes_nothing_and_is_said() {
     for (run, reason) in [
         ("[\"sh\", \"-c\", \"exit 7\"]", "sh ended with exit code 7"),
         ("[\"sh\", \"-c\", \"kill -9 $$\"]", "sh was killed by signal 9"),
-        ("[\"./none\"]", "./none could not be started: there is no such file or folder"),
+        ("[\"./none\"]", "./none could not be started: no such file or directory"),
         ("[\"sh\", \"-c\", \"sleep 60 & wait\"]\nwithin = \"1s\"", "sh took longer than 1 s"),
     ] {
         let world = held(&format!("run = {run}"));
