@@ -3,6 +3,7 @@
 
 pub mod between;
 pub mod engine;
+pub mod home;
 pub mod s3;
 pub mod postgres;
 pub mod proxy;
