@@ -2,6 +2,7 @@
 //! process and compares all that they print; silence is expected unless a test says otherwise.
 
 pub mod between;
+pub mod home;
 pub mod s3;
 pub mod postgres;
 pub mod proxy;
