@@ -30,8 +30,8 @@ impl Journal {
         let (_, rest) = inside.split_once(&format!("\n[rotations.\"{name}\"]\n"))?;
         let section = rest.split("\n[").next().unwrap();
         let line = |key: &str| section.lines().find_map(|line| line.strip_prefix(key));
-        let word = |key| line(key).unwrap().trim_matches('"').to_owned();
-        Some(Self { id: word("id = "), state: word("state = "), is_back: line("back = ").is_some() })
+        let text = |key| line(key).unwrap().trim_matches('"').to_owned();
+        Some(Self { id: text("id = "), state: text("state = "), is_back: line("back = ").is_some() })
     }
 
     fn is_over(&self) -> bool {
