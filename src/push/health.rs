@@ -20,6 +20,10 @@ const ONE_TRY: Duration = Duration::from_secs(10);
 /// The time within which containers must show the new marker where no health check gives one.
 const PROOF_TIME: Duration = Duration::from_mins(1);
 
+/// How the hint begins that says what to do about a container that a killed recreation has left. Until then, every further
+/// recreation leaves one more.
+pub const REMOVE_LEFTOVER: &str = "on the server: docker rm -f";
+
 /// The time between two looks at containers.
 const PROOF_PAUSE: Duration = Duration::from_secs(2);
 
@@ -324,7 +328,7 @@ fn objection(
 fn left_over(container: &Container) -> Option<(String, String)> {
     let (name, of) = (&container.name, container.leftover_of()?);
     let reason = format!("{name} is left over from a recreation of {of} that was killed");
-    Some((reason, format!("on the server: docker rm -f {name}, then push again")))
+    Some((reason, format!("{REMOVE_LEFTOVER} {name}, then push again")))
 }
 
 /// A container of a folder's project that is left over, and the way out; none where docker does not tell.

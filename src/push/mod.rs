@@ -11,7 +11,7 @@ mod provenance;
 mod plan;
 pub mod github;
 
-pub use health::Unhealthy;
+pub use health::{REMOVE_LEFTOVER, Unhealthy};
 pub use host::{Contact, Host, HostError, observe};
 pub use plan::{Action, Difference, FilePlan, Objection, PlanError, ServerPlan, plan};
 pub use provenance::Provenance;

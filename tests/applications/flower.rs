@@ -8,6 +8,7 @@ use crate::harness::rotations;
 
 use super::by_hand::ByHand;
 use super::garden::{Garden, knock, passwords};
+use super::measure::Meter;
 use super::observer::{Look, Observer, watch_processes};
 
 /// Somebody who comes with this password every 50 ms.
@@ -101,11 +102,16 @@ pub fn following(garden: &Garden) -> Observer<()> {
 #[ignore = "needs sshd, Redis, Celery and Flower; run tests/run"]
 fn nobody_is_refused_in_many_rotations() {
     let garden = Garden::start();
+    let meter = Meter::new(&garden.world, &garden.host, garden.port);
     let watched = following(&garden);
     let mut all = vec![garden.password()];
     for number in 0..rotations() {
-        let done = garden.world.run(&["rotate", "--yes", "--local", "flower.password"]).done();
-        assert_eq!(done.code, 0, "{number}: {}", done.stderr);
+        let cost = meter.of(|| {
+            let done = garden.world.run(&["rotate", "--yes", "--local", "flower.password"]).done();
+            assert_eq!(done.code, 0, "{number}: {}", done.stderr);
+        });
+        cost.say("flower");
+        assert!(cost.connections <= 10 && cost.commands <= 5, "{} {}", cost.connections, cost.commands);
         all.push(garden.password());
     }
     let ((), seen) = watched.end();

@@ -16,16 +16,16 @@ pub const HOOK: &str = "if [ -e when ] && sh ./when; then rm when; kill -9 \"$(c
 
 /// How far a rotation is, by its journal in the store.
 #[derive(PartialEq, Eq)]
-struct Journal {
+pub struct Journal {
     id: String,
-    state: String,
+    pub state: String,
     /// Whether it is being taken back, or was.
     is_back: bool,
 }
 
 impl Journal {
     /// The journal of a secret's last rotation, if there is one.
-    fn of(world: &World, name: &str) -> Option<Self> {
+    pub fn of(world: &World, name: &str) -> Option<Self> {
         let inside = unseal(&world.store_bytes());
         let (_, rest) = inside.split_once(&format!("\n[rotations.\"{name}\"]\n"))?;
         let section = rest.split("\n[").next().unwrap();
@@ -34,7 +34,8 @@ impl Journal {
         Some(Self { id: text("id = "), state: text("state = "), is_back: line("back = ").is_some() })
     }
 
-    fn is_over(&self) -> bool {
+    /// Whether nothing is left to do.
+    pub fn is_over(&self) -> bool {
         matches!(self.state.as_str(), "done" | "undone")
     }
 }

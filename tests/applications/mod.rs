@@ -10,7 +10,9 @@ mod garden;
 mod http;
 mod key;
 mod kills;
+mod measure;
 mod observer;
 mod password;
+mod wedged;
 
 pub use django::App;

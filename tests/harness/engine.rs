@@ -51,16 +51,21 @@ impl Engine {
 
     /// Runs docker on the host in a folder, as somebody there would.
     pub fn docker(&self, folder: &Path, words: &[&str]) -> String {
-        let done = Command::new("bash")
+        let done = self.command(folder, words).output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8(done.stdout).unwrap()
+    }
+
+    /// Docker on the host in a folder, as somebody there would run it.
+    pub fn command(&self, folder: &Path, words: &[&str]) -> Command {
+        let mut command = Command::new("bash");
+        command
             .args(["-c", ". \"$HOME/.bashrc\"; exec docker \"$@\"", "docker"])
             .args(words)
             .current_dir(folder)
             .env_clear()
-            .env("HOME", &self.home)
-            .output()
-            .unwrap();
-        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-        String::from_utf8(done.stdout).unwrap()
+            .env("HOME", &self.home);
+        command
     }
 
     /// The names of all containers.

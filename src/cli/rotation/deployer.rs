@@ -9,9 +9,11 @@ use crate::cli::progress::Progress;
 use crate::cli::recovery::Asked;
 use crate::cli::servers::{self, Allowed, Found, REQUEST_TIME};
 use crate::http::Client;
-use crate::name::SecretName;
+use crate::name::{SecretName, TargetName};
 use crate::push::github::{GithubProblem, Only, Outcome};
-use crate::push::{Difference, FilePlan, HostError, HostOutcome, Objection, Problem, Standing};
+use crate::push::{
+    Difference, FilePlan, HostError, HostOutcome, Objection, Problem, REMOVE_LEFTOVER, Standing,
+};
 use crate::rotate::{Deployer, Trouble, TroubleKind};
 use crate::sys::block_on;
 use crate::target::github::{GithubError, Options};
@@ -152,7 +154,14 @@ impl Desk<'_> {
         let (mut context, store) = (self.context.borrow_mut(), self.store.borrow());
         let asked = Asked { dry_run: false, yes: true, take_over: false };
         let recovered = context.recover(self.schema, store.document(), &consumers.servers, asked);
-        recovered.map_err(|failure| Trouble::unavailable(failure.messages.join("; ")))
+        recovered.map_err(|failure| {
+            let message = failure.messages.join("; ");
+            match failure.hints.into_iter().find(|hint| hint.starts_with(REMOVE_LEFTOVER)) {
+                // Another try would leave another container.
+                Some(way_out) => Trouble::held(message).hint(way_out),
+                None => Trouble::unavailable(message),
+            }
+        })
     }
 
     fn to_github(&self, consumers: &Consumers) -> Result<(), Trouble> {
@@ -254,29 +263,54 @@ fn judge(outcomes: &[HostOutcome]) -> Result<(), Trouble> {
     }
 }
 
+/// The last lines that a failed step has said.
+fn said(problem: &Problem) -> String {
+    let lines: Vec<&str> = problem.lines().iter().map(|line| line.trim()).collect();
+    if lines.is_empty() { String::new() } else { format!(" ({})", lines.join(" / ")) }
+}
+
+/// What to do about a container that is in the way of every further recreation, if that is what has failed.
+fn leftover(problem: &Problem, server: &TargetName) -> Option<String> {
+    problem.hint(server).filter(|hint| hint.starts_with(REMOVE_LEFTOVER))
+}
+
 fn trouble_of(outcome: &HostOutcome) -> Option<Trouble> {
     let server = &outcome.server;
-    let why = outcome.failed.as_ref().map(|(_, problem)| {
-        let lines: Vec<&str> = problem.lines().iter().map(String::as_str).collect();
-        let lines = if lines.is_empty() { String::new() } else { format!(" ({})", lines.join(" / ")) };
-        format!("server {server}: {problem}{lines}")
-    });
+    let why =
+        outcome.failed.as_ref().map(|(_, problem)| format!("server {server}: {problem}{}", said(problem)));
     let why = || why.clone().unwrap_or_else(|| format!("server {server}: the others failed"));
     match &outcome.standing {
         Standing::New => None,
         Standing::Old => match &outcome.failed {
             None => None,
             Some((_, problem)) => {
-                Some(Trouble { kind: kind_of_problem(problem)?, message: why(), hint: problem.hint(server) })
+                let (kind, hint) = (kind_of_problem(problem)?, problem.hint(server));
+                // What is taken back keeps nothing but the reason, so the way out stands there.
+                let way_out = hint.as_ref().filter(|_| kind == TroubleKind::Rejected);
+                let way_out = way_out.map(|hint| format!("; {hint}")).unwrap_or_default();
+                Some(Trouble { kind, message: why() + &way_out, hint })
             }
         },
+        Standing::Owed(problem) if leftover(problem, server).is_some() => {
+            let trouble = Trouble::held(format_args!(
+                "{}; the old file is back, but its services may run on the new one: {problem}{}",
+                why(),
+                said(problem)
+            ));
+            Some(Trouble { hint: leftover(problem, server), ..trouble })
+        }
         Standing::Owed(_) | Standing::Unknown(_) => {
             Some(Trouble::in_doubt(why()).hint("`luca-secrets push --recover` ends what was interrupted"))
         }
-        Standing::Unwell(problem) => Some(Trouble::held(format_args!(
-            "{}; the old file is back, and it is not healthy with it either: {problem}",
-            why()
-        ))),
+        Standing::Unwell(problem) => {
+            let trouble = Trouble::held(format_args!(
+                "{}; the old file is back, and it is not healthy with it either: {problem}{}",
+                why(),
+                said(problem)
+            ));
+            let first = outcome.failed.as_ref().and_then(|(_, problem)| problem.hint(server));
+            Some(Trouble { hint: problem.hint(server).or(first), ..trouble })
+        }
         Standing::Left(paths) => {
             let paths: Vec<String> = paths.iter().map(ToString::to_string).collect();
             Some(Trouble::held(format_args!(
