@@ -2,10 +2,13 @@
 //! process and compares all that they print; silence is expected unless a test says otherwise.
 
 pub mod between;
+pub mod engine;
+pub mod home;
 pub mod s3;
 pub mod postgres;
 pub mod proxy;
 pub mod sshd;
+pub mod trap;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -16,12 +19,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use luca_secrets::cli;
 use luca_secrets::secret::SecretValue;
 use luca_secrets::store::{Identity, Keys, Prompt};
 use luca_secrets::sys::{
-    Clock, Disk, Environment, FixedClock, Gate, OpenGate, OsRandom, System, Terminal, Uptime,
+    Clock, Disk, Environment, FixedClock, Gate, OpenGate, OsRandom, System, SystemClock, Terminal, Uptime,
 };
 
 /// The moment in which every test happens.
@@ -34,6 +38,13 @@ pub const IDENTITY: &str = "AGE-SECRET-KEY-1GQ9778VQXMMJVE8SK7J6VT8UJ4HDQAJUVSFC
 pub fn keys() -> Keys {
     let nobody = Prompt::nobody();
     Keys::new(Identity::parse_all(IDENTITY.as_bytes(), "", &nobody).unwrap(), &nobody)
+}
+
+/// The folder with the programs that `tests/tools/install` gets.
+pub fn tools() -> PathBuf {
+    let folder =
+        std::env::var_os("LUCA_SECRETS_TOOLS").map_or_else(|| "target/test-tools".into(), PathBuf::from);
+    std::path::absolute(folder).unwrap()
 }
 
 /// The path of the built program.
@@ -110,6 +121,16 @@ impl Clock for TestClock {
         // Less than a quarter of an hour: started anew since.
         let boot = if since.as_secs() < 900 { "second" } else { "first" };
         Some(Uptime { boot: boot.to_owned(), since })
+    }
+}
+
+/// The machine's clock, ahead by so many seconds, and one more with each look.
+struct Hurry(AtomicI64);
+
+impl Clock for Hurry {
+    fn now(&self) -> jiff::Timestamp {
+        let ahead = self.0.fetch_add(1, Ordering::Relaxed);
+        SystemClock.now() + jiff::SignedDuration::from_secs(ahead)
     }
 }
 
@@ -220,6 +241,7 @@ impl World {
             stdout_is_terminal: false,
             subfolder: None,
             now: NOW,
+            ahead: None,
             up: None,
         }
     }
@@ -250,6 +272,7 @@ pub struct Run<'w> {
     stdout_is_terminal: bool,
     subfolder: Option<String>,
     now: &'static str,
+    ahead: Option<i64>,
     up: Option<u64>,
 }
 
@@ -290,6 +313,13 @@ impl Run<'_> {
         self
     }
 
+    /// Lets time pass as the machine's clock says, which is ahead by some seconds, and in a hurry: a second more with each look
+    /// at it, so that nobody waits for long.
+    pub fn hurried(mut self, ahead: i64) -> Self {
+        self.ahead = Some(ahead);
+        self
+    }
+
     /// The machine has been running for so many seconds, without a break since the last such run that had fewer.
     pub fn up(mut self, seconds: u64) -> Self {
         self.up = Some(seconds);
@@ -314,10 +344,14 @@ impl Run<'_> {
         } else {
             Box::new(luca_secrets::sys::NoTerminal)
         };
+        let clock: Box<dyn Clock> = match self.ahead {
+            None => Box::new(TestClock { now: FixedClock(self.now.parse().unwrap()), up: self.up }),
+            Some(ahead) => Box::new(Hurry(AtomicI64::new(ahead))),
+        };
         let system = System {
             folder: self.subfolder.map_or(folder.clone(), |subfolder| folder.join(subfolder)),
             env: Environment::new(env),
-            clock: Box::new(TestClock { now: FixedClock(self.now.parse().unwrap()), up: self.up }),
+            clock,
             random: Box::new(OsRandom),
             disk: Disk::new(self.gate),
             terminal,

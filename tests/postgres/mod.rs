@@ -1,9 +1,11 @@
 //! PostgreSQL's passwords are replaced at a real server, through real SSH and real TLS.
 
 mod adopt;
-mod kinds;
 mod doubt;
+mod killed;
+mod kinds;
 mod measure;
+mod stand;
 mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +18,7 @@ use luca_secrets::rotate::postgres::{Alternating, Single, Site};
 use luca_secrets::rotate::{Action, Created, Credential, Quiet, Step, Trouble};
 use luca_secrets::schema::{Schema, parse};
 use luca_secrets::secret::{SecretText, SecretValue};
-use luca_secrets::store::{Direction, Document, RotationRecord, State, Values};
+use luca_secrets::store::{Document, RotationRecord, State, Values};
 use luca_secrets::sys::{Disk, Environment, OpenGate, OsRandom};
 
 use crate::faults::header;
@@ -200,22 +202,18 @@ impl<'c> Walk<'c> {
         credential.preflight(&current)?;
         let Created { pending, deploys, material } = credential.create(&current, "01TEST", &mut OsRandom)?;
         let record = RotationRecord {
-            id: "01TEST".to_owned(),
-            kind: "test".to_owned(),
             state: State::Staged,
-            direction: Direction::Forward,
-            done: 0,
-            base_generation: 1,
-            started: jiff::Timestamp::UNIX_EPOCH,
-            by: "tester".to_owned(),
-            attempts: 0,
-            not_before: None,
-            current: current.clone(),
             pending,
             deploys,
             material,
-            effects: Vec::new(),
-            reason: None,
+            ..RotationRecord::new(
+                "01TEST".to_owned(),
+                "test".to_owned(),
+                "tester".to_owned(),
+                jiff::Timestamp::UNIX_EPOCH,
+                1,
+                current.clone(),
+            )
         };
         Ok(Self { credential, record, deployed: current })
     }
@@ -268,4 +266,14 @@ impl<'c> Walk<'c> {
     pub fn new_value(&self, key: &str) -> String {
         self.record.pending(&name(key)).unwrap().expose().to_owned()
     }
+}
+
+/// What keeps somebody from logging in, if anything does.
+pub fn login_problem(user: &str, password: &str, port: u16) -> Option<String> {
+    let address = format!("host=127.0.0.1 port={port} user={user} dbname=shop connect_timeout=10");
+    let mut config: tokio_postgres::Config = address.parse().unwrap();
+    config.password(password);
+    let connected = luca_secrets::sys::block_on(config.connect(tokio_postgres::NoTls)).unwrap();
+    let error = connected.err()?;
+    Some(error.as_db_error().map_or_else(|| error.to_string(), |answer| format!("{user}: {answer}")))
 }

@@ -41,7 +41,7 @@ fn knows(stand: &Stand, keys: &[&str]) {
 }
 
 /// The exit code and all that a terminal has shown.
-fn on_terminal(world: &World, arguments: &[&str], steps: &[&str]) -> (i32, String) {
+pub(super) fn on_terminal(world: &World, arguments: &[&str], steps: &[&str]) -> (i32, String) {
     let output = Command::new("/usr/bin/python3")
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tools/terminal.py"))
         .arg(steps.join("\n"))

@@ -6,5 +6,6 @@ mod walk;
 mod ssh_key;
 mod ssh_faults;
 mod clerk;
+mod rests;
 mod s3;
 mod schema;
