@@ -151,15 +151,25 @@ impl Host {
         self.hear().await
     }
 
-    /// Passes over the replies that are still to come, such as to requests that were sent ahead and skipped.
-    pub async fn hear_rest(&mut self) -> Result<(), HostError> {
-        while self.conversation.awaited() > 0 {
+    /// So many replies to what was sent; the first refusal among them.
+    pub async fn hear_all(&mut self, replies: usize) -> Result<(), HostError> {
+        let mut problem = None;
+        for _ in 0..replies {
             match self.hear().await {
+                Ok(_) => {}
                 Err(error) if error.is_lost() => return Err(error),
-                Ok(_) | Err(_) => {}
+                Err(error) => problem = problem.or(Some(error)),
             }
         }
-        Ok(())
+        problem.map_or(Ok(()), Err)
+    }
+
+    /// Passes over the replies that are still to come, such as to requests that were sent ahead and skipped.
+    pub async fn hear_rest(&mut self) -> Result<(), HostError> {
+        match self.hear_all(self.conversation.awaited()).await {
+            Err(error) if error.is_lost() => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 
     /// What these files are now, with what they hold; all asked for at once.

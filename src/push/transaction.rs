@@ -205,7 +205,7 @@ impl Active<'_> {
         if self.is_alone {
             self.send_swap().await?;
         }
-        hear_all(&mut self.member.host, folders.len()).await
+        Ok(self.member.host.hear_all(folders.len()).await?)
     }
 
     /// Hears that the new files lie there.
@@ -214,7 +214,7 @@ impl Active<'_> {
             self.lock().await?;
         }
         let Member { host, changes, .. } = &mut self.member;
-        hear_all(host, changes.len()).await
+        Ok(host.hear_all(changes.len()).await?)
     }
 
     async fn send_swap(&mut self) -> Result<(), HostError> {
@@ -230,7 +230,7 @@ impl Active<'_> {
             self.send_swap().await?;
         }
         let Member { host, changes, .. } = &mut self.member;
-        hear_all(host, changes.len()).await
+        Ok(host.hear_all(changes.len()).await?)
     }
 
     /// Keeps the new files: from here there is no way back.
@@ -383,19 +383,6 @@ pub(super) fn folders(changes: &[Change<'_>]) -> Vec<ServerPath> {
     folders.sort();
     folders.dedup();
     folders
-}
-
-/// All replies to what was sent; the first refusal among them.
-async fn hear_all(host: &mut Host, replies: usize) -> Result<(), Problem> {
-    let mut problem = None;
-    for _ in 0..replies {
-        match host.hear().await {
-            Ok(_) => {}
-            Err(error) if error.is_lost() => return Err(error.into()),
-            Err(error) => problem = problem.or(Some(error)),
-        }
-    }
-    problem.map_or(Ok(()), |error| Err(error.into()))
 }
 
 /// A new transaction's name, the same on all its servers.
