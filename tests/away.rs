@@ -1,44 +1,24 @@
 //! A store with a home away from this machine, through the commands: what two people write becomes one, what they write
 //! without a network is brought there later, and what cannot be right is refused. The home is a bare git repository.
 
-use std::path::PathBuf;
-use std::process::Command;
-
 use crate::harness::World;
+use crate::harness::home::Home;
 
-/// A bare repository, and people who keep their store in it.
+/// People who keep their store in a home.
 struct Team {
-    folder: tempfile::TempDir,
+    home: Home,
 }
 
 impl Team {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let team = Self { folder };
-        let made =
-            Command::new("git").args(["init", "-q", "--bare"]).arg(team.repository()).output().unwrap();
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        team
-    }
-
-    fn repository(&self) -> PathBuf {
-        self.folder.path().join("keys.git")
-    }
-
-    /// What messages call the home.
-    fn label(&self) -> String {
-        format!("branch secrets of {}", self.repository().display())
-    }
-
-    fn schema(&self) -> String {
-        format!("[remote]\nkind = \"git\"\nremote = \"{}\"\n", self.repository().display())
+        Self { home: Home::new() }
     }
 
     /// Somebody with the first copy of the store, which is there.
     fn ada(&self) -> World {
         let world = World::filled();
-        world.write("schemas/remote.toml", self.schema());
-        let label = self.label();
+        world.write("schemas/remote.toml", self.home.schema());
+        let label = self.home.label();
         world.run(&["remote", "push"]).gives(0, "", &format!("ok: {label} is at generation 3\n"));
         world
     }
@@ -48,7 +28,7 @@ impl Team {
         let world = World::new();
         std::fs::remove_file(world.path("secrets.enc")).unwrap();
         world.forget_stores();
-        world.write("schemas/remote.toml", self.schema());
+        world.write("schemas/remote.toml", self.home.schema());
         world
     }
 
@@ -58,22 +38,6 @@ impl Team {
         world.run(&["remote", "pull"]).done();
         assert!(world.path("secrets.enc").exists());
         world
-    }
-
-    /// Takes the network away, or gives it back.
-    fn cut(&self, is_cut: bool) {
-        let elsewhere = self.folder.path().join("away.git");
-        let (from, to) = if is_cut { (self.repository(), elsewhere) } else { (elsewhere, self.repository()) };
-        std::fs::rename(from, to).unwrap();
-    }
-
-    /// The messages of the branch's commits, newest first.
-    fn messages(&self) -> String {
-        let log = Command::new("git")
-            .args(["--git-dir", self.repository().to_str().unwrap(), "log", "--format=%s", "secrets"])
-            .output()
-            .unwrap();
-        String::from_utf8(log.stdout).unwrap()
     }
 }
 
@@ -100,7 +64,7 @@ fn a_newcomer_takes_a_copy() {
     let team = Team::new();
     let ada = team.ada();
     let bob = team.newcomer();
-    let label = team.label();
+    let label = team.home.label();
     bob.run(&["remote", "status"]).gives(
         3,
         &format!("home      {label}\nstanding  there is no copy here\n"),
@@ -129,7 +93,7 @@ fn a_newcomer_takes_a_copy() {
 fn what_two_people_write_becomes_one() {
     let team = Team::new();
     let (ada, bob) = (team.ada(), team.bob());
-    let label = team.label();
+    let label = team.home.label();
     ada.run(&["set", "database.password"]).stdin("from ada").gives(0, "", "ok: database.password changed\n");
     bob.run(&["set", "database.port"]).stdin("6432").gives(
         0,
@@ -144,21 +108,24 @@ fn what_two_people_write_becomes_one() {
     );
     assert_eq!(value(&ada, "database.port"), "6432");
     assert_eq!(ada.store_bytes(), bob.store_bytes());
-    assert_eq!(team.messages(), "database.port changed\ndatabase.password changed\nPut the store here\n");
+    assert_eq!(
+        team.home.messages(),
+        "database.port changed\ndatabase.password changed\nPut the store here\n"
+    );
 }
 
 #[test]
 fn what_is_written_without_a_network_is_brought_there_later() {
     let team = Team::new();
     let (ada, bob) = (team.ada(), team.bob());
-    let label = team.label();
-    team.cut(true);
+    let label = team.home.label();
+    team.home.cut(true);
     let done = ada.run(&["set", "database.password"]).stdin("from ada").done();
     assert_eq!(done.code, 0, "{}", done.stderr);
     assert!(done.stderr.ends_with("ok: database.password changed\n"), "{}", done.stderr);
     assert!(done.stderr.contains("`luca-secrets remote push` brings it there"), "{}", done.stderr);
     assert_eq!(value(&ada, "database.password"), "from ada");
-    team.cut(false);
+    team.home.cut(false);
     bob.run(&["set", "database.port"]).stdin("6432").gives(0, "", "ok: database.port changed\n");
     let done = ada.run(&["remote", "status"]).done();
     assert_eq!(done.code, 3);
@@ -186,7 +153,7 @@ fn what_is_written_without_a_network_is_brought_there_later() {
 fn a_copy_that_is_left_alone_is_pushed_by_hand() {
     let team = Team::new();
     let ada = team.ada();
-    let label = team.label();
+    let label = team.home.label();
     ada.run(&["set", "--offline", "database.password"]).stdin("from ada").gives(
         0,
         "",
@@ -202,14 +169,14 @@ fn a_copy_that_is_left_alone_is_pushed_by_hand() {
     );
     ada.run(&["remote", "push", "-n"]).gives(0, "", &format!("generation 4 would be brought to {label}\n"));
     ada.run(&["remote", "push"]).gives(0, "", &format!("ok: {label} is at generation 4\n"));
-    assert_eq!(team.messages(), "database.password changed\nPut the store here\n");
+    assert_eq!(team.home.messages(), "database.password changed\nPut the store here\n");
 }
 
 #[test]
 fn the_same_secret_changed_on_both_sides_is_a_conflict() {
     let team = Team::new();
     let (ada, bob) = (team.ada(), team.bob());
-    let label = team.label();
+    let label = team.home.label();
     ada.run(&["set", "--offline", "database.password"]).stdin("from ada").success_quietly();
     bob.run(&["set", "database.password"]).stdin("from bob").success_quietly();
     let before = ada.store_bytes();
@@ -239,7 +206,7 @@ fn the_same_secret_changed_on_both_sides_is_a_conflict() {
 fn an_edit_of_what_somebody_else_has_changed_is_refused() {
     let team = Team::new();
     let (ada, bob) = (team.ada(), team.bob());
-    let label = team.label();
+    let label = team.home.label();
     ada.run(&["set", "database.password"]).stdin("from ada").success_quietly();
     let done = bob.run(&["set", "database.password"]).stdin("from bob").done();
     assert_eq!(

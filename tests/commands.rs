@@ -522,6 +522,24 @@ fn the_identity_is_looked_for_in_order() {
 }
 
 #[test]
+fn no_help_names_a_flag_twice() {
+    let mut program = luca_secrets::cli::command_line();
+    program.build();
+    let mut open = vec![program];
+    let mut looked = 0;
+    while let Some(command) = open.pop() {
+        let mut flags: Vec<&str> = command.get_arguments().filter_map(clap::Arg::get_long).collect();
+        let count = flags.len();
+        flags.sort_unstable();
+        flags.dedup();
+        assert_eq!(flags.len(), count, "{}", command.get_name());
+        open.extend(command.get_subcommands().cloned());
+        looked += 1;
+    }
+    assert!(looked > 40, "{looked}");
+}
+
+#[test]
 fn help_completions_and_manual_pages_come_out() {
     let world = World::empty();
     let help = world.run(&["--help"]).success().stdout;

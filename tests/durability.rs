@@ -4,15 +4,13 @@
 use std::collections::BTreeSet;
 use std::io::{self, Read as _};
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 
 use luca_secrets::sys::Operation;
 use sha2::{Digest, Sha256};
 
-use crate::faults::{Nth, Recorder, leftovers, snapshot};
+use crate::faults::{Nth, Recorder, is_killed, killed, leftovers, snapshot};
 use crate::harness::{Run, World};
 
 /// A command that writes, and what tells that it has.
@@ -156,14 +154,6 @@ const CASES: &[Case] = &[
 
 fn full() -> io::Result<()> {
     Err(io::ErrorKind::StorageFull.into())
-}
-
-/// Ends this process as an out-of-memory killer or a power cut would.
-pub fn killed() -> io::Result<()> {
-    rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL).unwrap();
-    loop {
-        std::thread::park();
-    }
 }
 
 fn prepared(case: &Case) -> World {
@@ -331,16 +321,15 @@ fn repeat_init(world: &World) {
 
 /// Runs a case in a process of its own that is killed at an effect. Whether it was.
 fn kill_at(world: &World, name: &str, at: usize) -> bool {
-    let done = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "durability::child", "--nocapture"])
-        .env("LUCA_TEST_CASE", name)
-        .env("LUCA_TEST_ROOT", world.root())
-        .env("LUCA_TEST_AT", at.to_string())
-        .output()
-        .unwrap();
-    let killed = done.status.signal() == Some(9);
-    assert!(killed || done.status.success(), "{name} {at}: {}", String::from_utf8_lossy(&done.stdout));
-    killed
+    let at = at.to_string();
+    is_killed(
+        "durability::child",
+        [
+            ("LUCA_TEST_CASE", name.as_ref()),
+            ("LUCA_TEST_ROOT", world.root().as_ref()),
+            ("LUCA_TEST_AT", at.as_ref()),
+        ],
+    )
 }
 
 /// The process that is killed. As a test of its own it does nothing.

@@ -1,9 +1,12 @@
 //! What the tests of bad input, faults and crowds share: snapshots, sealed documents, gates.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::str::FromStr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -104,6 +107,26 @@ pub fn header() -> String {
 pub fn store_with(world: &World, rest: &str) {
     world.forget_stores();
     world.write("secrets.enc", seal(format!("{}{rest}", header()).as_bytes(), Format::AsciiArmor));
+}
+
+/// Ends this process as an out-of-memory killer or a power cut would.
+pub fn killed() -> io::Result<()> {
+    rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL).unwrap();
+    loop {
+        std::thread::park();
+    }
+}
+
+/// Runs one of these tests, which may end with [`killed`], in a process of its own. Whether it was; else it has passed.
+pub fn is_killed<'a>(test: &str, environment: impl IntoIterator<Item = (&'a str, &'a OsStr)>) -> bool {
+    let done = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .envs(environment)
+        .output()
+        .unwrap();
+    let is_killed = done.status.signal() == Some(9);
+    assert!(is_killed || done.status.success(), "{test}: {}", String::from_utf8_lossy(&done.stdout));
+    is_killed
 }
 
 /// Counts effects; at the chosen one it fails, or does what the test wants.

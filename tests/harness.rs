@@ -2,6 +2,8 @@
 //! process and compares all that they print; silence is expected unless a test says otherwise.
 
 pub mod between;
+pub mod engine;
+pub mod home;
 pub mod s3;
 pub mod postgres;
 pub mod proxy;
@@ -34,6 +36,13 @@ pub const IDENTITY: &str = "AGE-SECRET-KEY-1GQ9778VQXMMJVE8SK7J6VT8UJ4HDQAJUVSFC
 pub fn keys() -> Keys {
     let nobody = Prompt::nobody();
     Keys::new(Identity::parse_all(IDENTITY.as_bytes(), "", &nobody).unwrap(), &nobody)
+}
+
+/// The folder with the programs that `tests/tools/install` gets.
+pub fn tools() -> PathBuf {
+    let folder =
+        std::env::var_os("LUCA_SECRETS_TOOLS").map_or_else(|| "target/test-tools".into(), PathBuf::from);
+    std::path::absolute(folder).unwrap()
 }
 
 /// The path of the built program.

@@ -208,20 +208,20 @@ impl Row<'_> {
         }
     }
 
+    /// When it begins or goes on by itself, if it does and that is known.
+    pub(super) fn runs(&self, now: Timestamp) -> Option<Timestamp> {
+        match self.stands(now) {
+            Stands::Planned | Stands::Due | Stands::Overdue if self.live.is_none() => {
+                self.standing.map(|standing| standing.runs).filter(|runs| *runs < Timestamp::MAX)
+            }
+            Stands::UnderWay => self.live.as_ref()?.not_before.filter(|until| *until > now),
+            _ => None,
+        }
+    }
+
     /// When it runs next, for a table.
     pub(super) fn next(&self, now: Timestamp) -> String {
-        match (self.stands(now), self.standing) {
-            (Stands::Planned | Stands::Due | Stands::Overdue, Some(standing))
-                if standing.runs < Timestamp::MAX =>
-            {
-                standing.runs.to_string()
-            }
-            (Stands::UnderWay, _) => {
-                let until = self.live.as_ref().and_then(|live| live.not_before).filter(|until| *until > now);
-                until.map_or_else(|| "-".to_owned(), |until| until.to_string())
-            }
-            _ => "-".to_owned(),
-        }
+        self.runs(now).map_or_else(|| "-".to_owned(), |runs| runs.to_string())
     }
 
     /// What else there is to say of it, in one line.

@@ -13,8 +13,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::name::SecretName;
-use crate::store::{Direction, EffectNote, Material, Outcome, RotationRecord, State, Values};
+use crate::store::{Direction, EffectNote, Outcome, RotationRecord, State, Values};
 use crate::sys::Random;
 
 use super::credential::Credential;
@@ -135,24 +134,8 @@ impl<'e> Engine<'e> {
         let id = ulid(now, self.outside.random).map_err(|error| {
             Ending::Refused(Trouble::rejected(format_args!("the system gives no randomness: {error}")))
         })?;
-        let mut record = RotationRecord {
-            id,
-            kind: start.kind,
-            state: State::Planned,
-            direction: Direction::Forward,
-            done: 0,
-            base_generation: start.generation,
-            started: now,
-            by: self.outside.by.clone(),
-            attempts: 0,
-            not_before: None,
-            current: start.current,
-            pending: Values::new(),
-            deploys: Vec::new(),
-            material: Material::new(),
-            effects: Vec::new(),
-            reason: None,
-        };
+        let by = self.outside.by.clone();
+        let mut record = RotationRecord::new(id, start.kind, by, now, start.generation, start.current);
         let step = look_step();
         self.outside.seen.begins(&step, &record);
         let found = self.look(&record.current);
@@ -261,13 +244,10 @@ impl<'e> Engine<'e> {
     /// The last write: without the journal's values, and with the secrets as they are now.
     fn finish(&mut self) -> Ending {
         let record = self.record().clone();
+        // A person may have changed meanwhile what the rotation only reads.
         let (state, values) = match record.direction {
-            Direction::Forward => (State::Done, record.pending.clone()),
-            Direction::Back { .. } => {
-                let changed = record.changed().into_iter();
-                let old = |name: &SecretName| Some((name.clone(), record.current.get(name)?.clone()));
-                (State::Undone, changed.filter_map(old).collect())
-            }
+            Direction::Forward => (State::Done, record.changes_of(&record.pending)),
+            Direction::Back { .. } => (State::Undone, record.changes_of(&record.current)),
         };
         let reason = cause(record.reason.as_deref().unwrap_or_default()).to_owned();
         let ended = RotationRecord { state, ..record.ended() };

@@ -48,6 +48,8 @@ pub trait Person {
 pub trait Seen {
     /// A step begins.
     fn begins(&mut self, step: &Step, record: &RotationRecord);
+    /// A step waits, for so long still.
+    fn waits(&mut self, step: &Step, left: Duration);
     /// A step has ended: what shows it, or why it failed.
     fn ended(&mut self, step: &Step, record: &RotationRecord, outcome: Result<&str, &Trouble>);
 }

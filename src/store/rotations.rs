@@ -222,6 +222,35 @@ pub struct RotationRecord {
 }
 
 impl RotationRecord {
+    /// One that begins now, with the secrets as they are: looked at, and nothing new yet.
+    pub fn new(
+        id: String,
+        kind: String,
+        by: String,
+        started: Timestamp,
+        base_generation: u64,
+        current: Values,
+    ) -> Self {
+        Self {
+            id,
+            kind,
+            state: State::Planned,
+            direction: Direction::Forward,
+            done: 0,
+            base_generation,
+            started,
+            by,
+            attempts: 0,
+            not_before: None,
+            current,
+            pending: Values::new(),
+            deploys: Vec::new(),
+            material: Material::new(),
+            effects: Vec::new(),
+            reason: None,
+        }
+    }
+
     /// A further value of the kind's own.
     pub fn material(&self, name: &str) -> Option<&SecretValue> {
         self.material.get(name)
@@ -237,9 +266,21 @@ impl RotationRecord {
         self.pending.get(name)?.as_ref()
     }
 
-    /// The secrets that it changes, and that nobody else may change meanwhile.
+    /// The secrets that it changes, and that nobody else may change meanwhile. One that has the same value all the way
+    /// through, such as a host, is only read: whoever changes that is not in the way, and an undo leaves it as it is then.
     pub fn changed(&self) -> BTreeSet<&SecretName> {
-        std::iter::once(&self.pending).chain(&self.deploys).flat_map(BTreeMap::keys).collect()
+        let pieces = std::iter::once(&self.pending).chain(&self.deploys);
+        let is_new = |(name, value): &(&SecretName, &Option<SecretValue>)| {
+            value.as_ref() != self.current.get(*name).and_then(Option::as_ref)
+        };
+        pieces.flatten().filter(is_new).map(|(name, _)| name).collect()
+    }
+
+    /// Of some values those of the secrets that it changes.
+    pub fn changes_of(&self, values: &Values) -> Values {
+        let changed = self.changed();
+        let ours = values.iter().filter(|(name, _)| changed.contains(name));
+        ours.map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 
     /// Every value in it, with the secret's name where it is one's.

@@ -43,7 +43,14 @@ impl std::error::Error for LockError {}
 
 /// A held lock; dropping it releases it.
 pub struct FolderLock {
-    _folder: File,
+    folder: File,
+}
+
+impl Drop for FolderLock {
+    /// Closing the folder would not do: a program that is just being started has a copy of it until it runs.
+    fn drop(&mut self) {
+        let _ = rustix::fs::flock(&self.folder, FlockOperation::Unlock);
+    }
 }
 
 impl FolderLock {
@@ -56,7 +63,7 @@ impl FolderLock {
         let is_time_left = || deadline.is_none_or(|deadline| Instant::now() < deadline);
         loop {
             match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => return Ok(Self { _folder: file }),
+                Ok(()) => return Ok(Self { folder: file }),
                 Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) if is_time_left() => {
                     std::thread::sleep(PAUSE);
                 }
@@ -79,4 +86,20 @@ fn owner(folder: &File) -> Option<String> {
     let number: u32 = line.split_whitespace().nth(4)?.parse().ok()?;
     let name = fs::read_to_string(format!("/proc/{number}/comm")).ok()?;
     Some(format!("process {number} ({})", name.trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_in_a_program_that_is_being_started_does_not_keep_the_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let lock = FolderLock::acquire(folder.path(), Duration::ZERO).unwrap();
+        let copy = lock.folder.try_clone().unwrap();
+        assert!(FolderLock::acquire(folder.path(), Duration::ZERO).is_err());
+        drop(lock);
+        assert!(FolderLock::acquire(folder.path(), Duration::ZERO).is_ok());
+        drop(copy);
+    }
 }

@@ -5,7 +5,7 @@ use luca_secrets::push::Surroundings;
 use luca_secrets::rotate::{self, Action, Credential, Step, Trouble};
 use luca_secrets::schema::{self, Schema};
 use luca_secrets::secret::SecretValue;
-use luca_secrets::store::{Direction, Material, RotationRecord, State, Store, Unlocked, Values};
+use luca_secrets::store::{RotationRecord, Store, Unlocked, Values};
 use luca_secrets::sys::{Disk, Environment, OpenGate, OsRandom};
 use std::sync::Arc;
 
@@ -54,24 +54,14 @@ impl<'w> ByHand<'w> {
             .into_iter()
             .map(|name| (name.clone(), store.document().get(&name)))
             .collect();
-        let record = RotationRecord {
-            id: "01JDTEST0000000000000000000".to_owned(),
-            kind: "test".to_owned(),
-            state: State::Planned,
-            direction: Direction::Forward,
-            done: 0,
-            base_generation: 1,
-            started: NOW.parse().unwrap(),
-            by: "tester@host".to_owned(),
-            attempts: 0,
-            not_before: None,
+        let record = RotationRecord::new(
+            "01JDTEST0000000000000000000".to_owned(),
+            "test".to_owned(),
+            "tester@host".to_owned(),
+            NOW.parse().unwrap(),
+            1,
             current,
-            pending: Values::new(),
-            deploys: Vec::new(),
-            material: Material::new(),
-            effects: Vec::new(),
-            reason: None,
-        };
+        );
         Self { world, name, credential, record, deploy }
     }
 

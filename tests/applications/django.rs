@@ -1,10 +1,12 @@
-//! A Django product on a server: its project, its users, and gunicorn, which the push has read the file again.
+//! A Django product on a server: its project, its users, and gunicorn, which the push has read the file again; with or
+//! without containers.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::harness::engine::Engine;
 use crate::harness::sshd::{self, Sshd};
-use crate::harness::{Done, Run, World};
+use crate::harness::{Done, Run, World, tools};
 
 use super::http::Browser;
 
@@ -16,13 +18,8 @@ pub struct App {
     pub world: World,
     pub host: Sshd,
     pub port: u16,
-}
-
-/// The programs that `tests/tools/install` puts there.
-pub fn tools() -> PathBuf {
-    let folder =
-        std::env::var_os("LUCA_SECRETS_TOOLS").map_or_else(|| "target/test-tools".into(), PathBuf::from);
-    std::path::absolute(folder).unwrap()
+    /// Where it runs in a container.
+    engine: Option<Engine>,
 }
 
 const PROJECT: [&str; 5] = ["manage.py", "settings.py", "backend.py", "shop.py", "prepare.py"];
@@ -41,10 +38,42 @@ for one in $old; do while kill -0 "$one" 2>/dev/null; do sleep 0.05; done; done
 const STOP: &str =
     "[ ! -e gunicorn.pid ] || { kill $(cat gunicorn.pid); while [ -e gunicorn.pid ]; do sleep 0.05; done; }";
 
+/// The project's compose file, under the name that `manage.py` is run with where a schema does not say how.
+const COMPOSE: &str = r#"
+name: shop
+services:
+  django:
+    image: example/django
+    env_file: app.env
+    working_dir: $FOLDER
+    environment: {PATH: "$PYTHON:/usr/bin:/bin", IN_CONTAINER: "yes"}
+    command: [python, -m, gunicorn, --workers, "2", --log-file, gunicorn.log, -b, "127.0.0.1:$PORT", "shop:application"]
+"#;
+
+/// How a push has the container made anew, and sees that it is.
+const BY_COMPOSE: &str = r#"apply = { in = "[folder]", run = ["docker", "compose", "-f", "docker-compose.production.yml", "up", "-d", "--force-recreate", "django"], within = "30s" }
+health = { url = "http://127.0.0.1:[port]/health/", within = "20s", every = "1s", in-a-row = 1 }
+generation-from = { containers = ["django"], in = "[folder]", compose-file = "docker-compose.production.yml" }"#;
+
+const BY_SIGNAL: &str = r#"apply = { in = "[folder]", run = ["./restart"], within = "30s" }
+health = { url = "http://127.0.0.1:[port]/health/", within = "20s", every = "1s", in-a-row = 1 }
+generation-from = { health-field = "generation" }"#;
+
 impl App {
     /// A product that runs, whose key and whose user alice are rotated as these inline tables say.
     pub fn start(key: &str, password: &str) -> Self {
-        let app = Self { world: World::new(), host: Sshd::start(), port: sshd::free_port("127.0.0.1") };
+        Self::set_up(key, password, |_| None)
+    }
+
+    /// The same in a container, with `manage.py` run as it is by default: by `docker compose … exec`.
+    pub fn in_container(key: &str, password: &str) -> Self {
+        Self::set_up(key, password, |host| Some(Engine::start(host)))
+    }
+
+    fn set_up(key: &str, password: &str, engine: fn(&Sshd) -> Option<Engine>) -> Self {
+        let (host, port) = (Sshd::start(), sshd::free_port("127.0.0.1"));
+        let engine = engine(&host);
+        let app = Self { world: World::new(), host, port, engine };
         app.lay_out();
         app.world.write("schemas/schema.toml", app.schema(key, password));
         app.world.run(&["generate", "-q", "--missing"]).success();
@@ -66,14 +95,22 @@ impl App {
         std::fs::write(self.path("restart"), restart).unwrap();
         let executable = std::os::unix::fs::PermissionsExt::from_mode(0o700);
         std::fs::set_permissions(self.path("restart"), executable).unwrap();
+        let compose = COMPOSE
+            .replace("$FOLDER", self.folder().to_str().unwrap())
+            .replace("$PYTHON", python.parent().unwrap().to_str().unwrap())
+            .replace("$PORT", &self.port.to_string());
+        std::fs::write(self.path("docker-compose.production.yml"), compose).unwrap();
     }
 
     fn schema(&self, key: &str, password: &str) -> String {
-        let python = tools().join("python/bin/python").display().to_string();
-        let manage = format!(
-            "on = \"web\", in = \"{}\", manage = [\"{python}\", \"manage.py\"]",
-            self.folder().display()
-        );
+        let folder = self.folder().display().to_string();
+        let mut manage = format!("on = \"web\", in = \"{folder}\"");
+        if self.engine.is_none() {
+            let python = tools().join("python/bin/python");
+            manage += &format!(", manage = [\"{}\", \"manage.py\"]", python.display());
+        }
+        let apply = if self.engine.is_some() { BY_COMPOSE } else { BY_SIGNAL };
+        let apply = apply.replace("[folder]", &folder).replace("[port]", &self.port.to_string());
         let fill = |text: &str| text.replace("[manage]", &manage).replace("[port]", &self.port.to_string());
         format!(
             r#"
@@ -106,9 +143,7 @@ key = {{ file = "{client_key}" }}
 [[server.web.install]]
 env-file = "django"
 to = "{folder}/app.env"
-apply = {{ in = "{folder}", run = ["./restart"], within = "30s" }}
-health = {{ url = "http://127.0.0.1:{port}/health/", within = "20s", every = "1s", in-a-row = 1 }}
-generation-from = {{ health-field = "generation" }}
+{apply}
 "#,
             key = fill(key),
             password = fill(password),
@@ -117,8 +152,6 @@ generation-from = {{ health-field = "generation" }}
             user = sshd::user(),
             host_key = self.host.host_key("ed25519"),
             client_key = self.host.client_key().display(),
-            folder = self.folder().display(),
-            port = self.port,
         )
     }
 
@@ -144,6 +177,11 @@ generation-from = {{ health-field = "generation" }}
         let done = child.wait_with_output().unwrap();
         assert!(done.status.success(), "{arguments:?}");
         String::from_utf8(done.stdout).unwrap()
+    }
+
+    /// The engine in which it runs.
+    pub fn engine(&self) -> &Engine {
+        self.engine.as_ref().unwrap()
     }
 
     /// The project's folder on the server.

@@ -6,12 +6,11 @@ use std::time::{Duration, Instant};
 
 use luca_secrets::rotate::{Answer, TroubleKind};
 
-use crate::harness::World;
 use crate::harness::sshd::{self, Sshd};
+use crate::harness::{World, tools};
 
 use super::by_hand::ByHand;
 use super::command::{killed, resumed};
-use super::django::tools;
 use super::observer::{Look, Observer, watch_processes};
 
 /// Flower's start as cookiecutter-django has it, but for the file of settings: on its command line a password would show

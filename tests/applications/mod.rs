@@ -3,6 +3,7 @@
 
 mod by_hand;
 mod command;
+mod compose;
 mod django;
 mod flower;
 mod http;

@@ -2,12 +2,10 @@
 //! or new, never half, and the next run ends what was begun.
 
 use std::io;
-use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 
-use crate::faults::Nth;
+use crate::faults::{Nth, is_killed, killed};
 use crate::harness::{Run, World};
 
 use super::{NAS, keys, world};
@@ -101,11 +99,6 @@ fn full() -> io::Result<()> {
     Err(io::Error::from(io::ErrorKind::StorageFull))
 }
 
-fn killed() -> io::Result<()> {
-    rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL).unwrap();
-    unreachable!("killed");
-}
-
 /// What there is of the store: as it was before, or the port in it.
 fn store(world: &World, before: Option<&[u8]>) -> Option<String> {
     let now = std::fs::read(world.path("secrets.enc")).ok();
@@ -171,16 +164,15 @@ fn a_failure_at_any_effect_leaves_the_old_or_the_new() {
 
 /// Runs a case in a process of its own that is killed at an effect. Whether it was.
 fn kill_at(world: &World, name: &str, at: usize) -> bool {
-    let done = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "backup::faults::child", "--nocapture"])
-        .env("LUCA_TEST_BACKUP", name)
-        .env("LUCA_TEST_ROOT", world.root())
-        .env("LUCA_TEST_AT", at.to_string())
-        .output()
-        .unwrap();
-    let killed = done.status.signal() == Some(9);
-    assert!(killed || done.status.success(), "{name} {at}: {}", String::from_utf8_lossy(&done.stdout));
-    killed
+    let at = at.to_string();
+    is_killed(
+        "backup::faults::child",
+        [
+            ("LUCA_TEST_BACKUP", name.as_ref()),
+            ("LUCA_TEST_ROOT", world.root().as_ref()),
+            ("LUCA_TEST_AT", at.as_ref()),
+        ],
+    )
 }
 
 /// The process that is killed. As a test of its own it does nothing.

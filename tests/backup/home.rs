@@ -1,41 +1,22 @@
 //! Backups of a store that has a home away from this machine: a bare git repository.
 
-use std::path::PathBuf;
-use std::process::Command;
-
 use crate::harness::World;
+use crate::harness::home::Home;
 
 use super::{NAS, file, keys, plain};
 
-/// A bare repository, and people who keep their store in it.
+/// People who keep their store in a home, and back it up.
 struct Team {
-    folder: tempfile::TempDir,
+    home: Home,
 }
 
 impl Team {
     fn new() -> Self {
-        let team = Self { folder: tempfile::tempdir().unwrap() };
-        let made =
-            Command::new("git").args(["init", "-q", "--bare"]).arg(team.repository()).output().unwrap();
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        team
-    }
-
-    fn repository(&self) -> PathBuf {
-        self.folder.path().join("keys.git")
-    }
-
-    fn label(&self) -> String {
-        format!("branch secrets of {}", self.repository().display())
+        Self { home: Home::new() }
     }
 
     fn schema(&self) -> String {
-        format!("[remote]\nkind = \"git\"\nremote = \"{}\"\n{NAS}", self.repository().display())
-    }
-
-    /// Takes the network away.
-    fn cut(&self) {
-        std::fs::rename(self.repository(), self.folder.path().join("away.git")).unwrap();
+        format!("{}{NAS}", self.home.schema())
     }
 
     /// Somebody with the first copy of the store, which is there, and a backup of it.
@@ -75,7 +56,7 @@ fn what_is_restored_goes_to_the_home_and_to_everybody() {
     bob.run(&["set", "-q", "database.port"]).stdin("6432").fine();
     // Ada does not know yet what Bob wrote.
     let said = ada.run(&["backup", "restore", "--yes", "--generation", "3"]).fine();
-    let label = team.label();
+    let label = team.home.label();
     assert!(
         said.contains(&format!("ok: took in what others wrote to {label}: 1 secret changed\n")),
         "{said}"
@@ -93,7 +74,7 @@ fn a_missing_or_damaged_copy_is_that_of_the_home_first() {
     let team = Team::new();
     let (ada, bob) = (team.ada(), team.bob());
     bob.run(&["set", "-q", "database.port"]).stdin("6432").fine();
-    let label = team.label();
+    let label = team.home.label();
     std::fs::remove_file(ada.path("secrets.enc")).unwrap();
     let said = ada.run(&["backup", "restore", "-n"]).fine();
     assert!(
@@ -130,9 +111,7 @@ fn a_home_that_is_lost_too_gets_what_is_restored() {
     let team = Team::new();
     let ada = team.ada();
     let bytes = ada.store_bytes();
-    std::fs::remove_dir_all(team.repository()).unwrap();
-    let made = Command::new("git").args(["init", "-q", "--bare"]).arg(team.repository()).output().unwrap();
-    assert!(made.status.success());
+    team.home.lose();
     std::fs::remove_file(ada.path("secrets.enc")).unwrap();
     // A machine that knows nothing of the home that was.
     let carol = World::new();
@@ -145,9 +124,7 @@ fn a_home_that_is_lost_too_gets_what_is_restored() {
     assert_eq!(carol.store_bytes(), bytes);
     assert_eq!(carol.run(&["remote", "status"]).done().code, 0);
     // A machine that does is told what to do.
-    std::fs::remove_dir_all(team.repository()).unwrap();
-    let made = Command::new("git").args(["init", "-q", "--bare"]).arg(team.repository()).output().unwrap();
-    assert!(made.status.success());
+    team.home.lose();
     let said = ada.run(&["backup", "restore", "--yes"]).fine();
     assert!(said.contains("`luca-secrets remote push --overwrite`"), "{said}");
     assert_eq!(ada.store_bytes(), bytes);
@@ -160,7 +137,7 @@ fn a_home_that_is_lost_too_gets_what_is_restored() {
 fn without_a_network_backups_are_made_and_restored_all_the_same() {
     let team = Team::new();
     let ada = team.ada();
-    team.cut();
+    team.home.cut(true);
     ada.run(&["set", "-q", "database.port"]).stdin("6432").fine();
     let said = ada.run(&["backup", "create"]).fine();
     assert!(said.contains("ok: backup nas: generation 4 is backed up as "), "{said}");
@@ -171,7 +148,7 @@ fn without_a_network_backups_are_made_and_restored_all_the_same() {
         said.ends_with("ok: secrets.enc: what generation 3 held is restored as generation 5\n"),
         "{said}"
     );
-    std::fs::rename(team.folder.path().join("away.git"), team.repository()).unwrap();
+    team.home.cut(false);
     ada.run(&["set", "-q", "database.port"]).stdin("7432").fine();
     assert_eq!(ada.run(&["remote", "status"]).done().code, 0);
     let bob = team.bob();

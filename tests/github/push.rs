@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use age::armor::Format;
 use serde_json::{Value, json};
 
-use crate::faults::{MARKER, Nth, seal, unseal};
+use crate::faults::{MARKER, Nth, is_killed, killed, seal, unseal};
 use crate::harness::{Done, NOW, Run, World};
 
 use super::fake::Fake;
@@ -458,29 +458,21 @@ fn child() {
     run.env("GH_ENTERPRISE_TOKEN", "made-up").success();
 }
 
-/// Ends this process as an out-of-memory killer or a power cut would.
-fn killed() -> std::io::Result<()> {
-    rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL).unwrap();
-    unreachable!()
-}
-
 #[test]
 #[ignore = "needs PyNaCl and openssl; run tests/run"]
 fn a_push_that_is_killed_at_any_write_to_the_disk_is_finished_by_the_next() {
-    use std::os::unix::process::ExitStatusExt;
     let fake = Fake::start();
     for at in 1.. {
         fake.reset();
         let world = project(&fake);
-        let done = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "github::push::child", "--nocapture"])
-            .env("LUCA_TEST_PUSH_ROOT", world.root())
-            .env("LUCA_TEST_AT", at.to_string())
-            .env("SSL_CERT_FILE", &fake.certificate)
-            .output()
-            .unwrap();
-        let is_killed = done.status.signal() == Some(9);
-        assert!(is_killed || done.status.success(), "{at}: {}", String::from_utf8_lossy(&done.stdout));
+        let is_killed = is_killed(
+            "github::push::child",
+            [
+                ("LUCA_TEST_PUSH_ROOT", world.root().as_ref()),
+                ("LUCA_TEST_AT", at.to_string().as_ref()),
+                ("SSL_CERT_FILE", fake.certificate.as_ref()),
+            ],
+        );
         // GitHub has heard of nothing that the store does not know of.
         let record = record(&world);
         assert!(fake.state() == json!({}) || record.contains_key("secrets"), "{at}: {record:?}");

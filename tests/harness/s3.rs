@@ -2,7 +2,7 @@
 //! binary does, however that happens: they wait for the end of a pipe.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
+
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
@@ -10,6 +10,8 @@ use std::sync::{Mutex, OnceLock};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
+
+use super::tools;
 
 /// A service that runs.
 pub struct Service {
@@ -35,11 +37,6 @@ struct Client {
     to: ChildStdin,
     from: BufReader<ChildStdout>,
     _process: Child,
-}
-
-/// The folder with the programs that `tests/tools/install` gets.
-pub fn tools() -> PathBuf {
-    std::env::var_os("LUCA_SECRETS_TOOLS").map_or_else(|| "target/test-tools".into(), PathBuf::from)
 }
 
 /// One of the scripts in `tests/tools`, under the Python that has what it needs.

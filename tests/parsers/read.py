@@ -12,7 +12,8 @@ import subprocess
 import sys
 import tempfile
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "../harness")]
 OWN = {"UV_CACHE_DIR", "PATH", "HOME", "LC_ALL", "PWD", "SHLVL", "_", "OLDPWD", "UV", "UV_RUN_RECURSION_DEPTH", "VIRTUAL_ENV"}
 
 

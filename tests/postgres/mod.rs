@@ -16,7 +16,7 @@ use luca_secrets::rotate::postgres::{Alternating, Single, Site};
 use luca_secrets::rotate::{Action, Created, Credential, Quiet, Step, Trouble};
 use luca_secrets::schema::{Schema, parse};
 use luca_secrets::secret::{SecretText, SecretValue};
-use luca_secrets::store::{Direction, Document, RotationRecord, State, Values};
+use luca_secrets::store::{Document, RotationRecord, State, Values};
 use luca_secrets::sys::{Disk, Environment, OpenGate, OsRandom};
 
 use crate::faults::header;
@@ -200,22 +200,18 @@ impl<'c> Walk<'c> {
         credential.preflight(&current)?;
         let Created { pending, deploys, material } = credential.create(&current, "01TEST", &mut OsRandom)?;
         let record = RotationRecord {
-            id: "01TEST".to_owned(),
-            kind: "test".to_owned(),
             state: State::Staged,
-            direction: Direction::Forward,
-            done: 0,
-            base_generation: 1,
-            started: jiff::Timestamp::UNIX_EPOCH,
-            by: "tester".to_owned(),
-            attempts: 0,
-            not_before: None,
-            current: current.clone(),
             pending,
             deploys,
             material,
-            effects: Vec::new(),
-            reason: None,
+            ..RotationRecord::new(
+                "01TEST".to_owned(),
+                "test".to_owned(),
+                "tester".to_owned(),
+                jiff::Timestamp::UNIX_EPOCH,
+                1,
+                current.clone(),
+            )
         };
         Ok(Self { credential, record, deployed: current })
     }

@@ -1,47 +1,8 @@
 //! The real docker and Compose clients on the host, which recreate containers of a stand-in for the engine
-//! (`engine.py`): that every container runs on the new file, and what a killed recreation leaves.
-
-use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+//! (`tests/harness/engine.py`): that every container runs on the new file, and what a killed recreation leaves.
 
 use super::Fleet;
-use super::django::tools;
-
-/// The engine of a host. It ends with its standard input.
-struct Engine {
-    child: Child,
-    socket: PathBuf,
-}
-
-impl Engine {
-    fn start(socket: PathBuf) -> Self {
-        let mut child = Command::new("/usr/bin/python3")
-            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/push/engine.py"))
-            .arg(&socket)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut ready = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut ready).unwrap();
-        assert_eq!(ready, "ready\n");
-        Self { child, socket }
-    }
-
-    /// Lets whoever wants to stop a container wait for ever, or no longer.
-    fn stall(&self, stalls: bool) {
-        let path = self.socket.with_extension("stall");
-        if stalls { std::fs::write(path, "") } else { std::fs::remove_file(path) }.unwrap();
-    }
-}
-
-impl Drop for Engine {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use crate::harness::engine::Engine;
 
 const RECREATE: &[&str] = &["docker", "compose", "up", "-d", "--force-recreate"];
 const RECREATE_DJANGO: &[&str] = &["docker", "compose", "up", "-d", "--force-recreate", "django"];
@@ -55,26 +16,12 @@ struct Stack {
 impl Stack {
     fn new() -> Self {
         let fleet = Fleet::new(1);
-        let (app, home) = (fleet.app(0), fleet.hosts[0].home());
-        let engine = Engine::start(fleet.hosts[0].path("docker"));
+        let app = fleet.app(0);
+        let engine = Engine::start(&fleet.hosts[0]);
         let services = ["django", "beat"]
             .map(|name| format!("  {name}:\n    image: example/django\n    env_file: app.env\n"));
         std::fs::write(app.join("compose.yml"), format!("name: shop\nservices:\n{}", services.concat()))
             .unwrap();
-        let plugins = tools().join("debian-13/usr/libexec/docker/cli-plugins");
-        std::fs::create_dir(home.join("docker")).unwrap();
-        std::fs::write(
-            home.join("docker/config.json"),
-            format!("{{\"cliPluginsExtraDirs\": [\"{}\"]}}", plugins.display()),
-        )
-        .unwrap();
-        let rc = format!(
-            "export PATH={}:/usr/bin:/bin DOCKER_HOST=unix://{} DOCKER_CONFIG={}\n",
-            tools().join("debian-13/usr/bin").display(),
-            engine.socket.display(),
-            home.join("docker").display()
-        );
-        std::fs::write(home.join(".bashrc"), rc).unwrap();
         let schema = fleet.world.read("schemas/schema.toml");
         fleet.world.write(
             "schemas/schema.toml",
@@ -99,24 +46,12 @@ impl Stack {
 
     /// Runs docker on the host, as somebody there would.
     fn docker(&self, words: &[&str]) -> String {
-        let done = Command::new("bash")
-            .args(["-c", ". \"$HOME/.bashrc\"; exec docker \"$@\"", "docker"])
-            .args(words)
-            .current_dir(self.fleet.app(0))
-            .env_clear()
-            .env("HOME", self.fleet.hosts[0].home())
-            .output()
-            .unwrap();
-        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-        String::from_utf8(done.stdout).unwrap()
+        self.engine.docker(&self.fleet.app(0), words)
     }
 
     /// The names of all containers.
     fn containers(&self) -> Vec<String> {
-        let mut names: Vec<String> =
-            self.docker(&["ps", "-a", "--format", "{{.Names}}"]).lines().map(str::to_owned).collect();
-        names.sort();
-        names
+        self.engine.containers()
     }
 
     /// The password that the containers of both services have.

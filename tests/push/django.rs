@@ -1,17 +1,11 @@
 //! The health gate before a real Django under gunicorn, and the pushed file before the real parser of Docker Compose.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-use crate::harness::sshd;
+use crate::harness::{sshd, tools};
 
 use super::Fleet;
-
-pub fn tools() -> PathBuf {
-    let folder =
-        std::env::var_os("LUCA_SECRETS_TOOLS").map_or_else(|| "target/test-tools".into(), PathBuf::from);
-    std::path::absolute(folder).unwrap()
-}
 
 /// Stops the gunicorn of an application when dropped.
 struct Gunicorn<'a>(&'a Path);

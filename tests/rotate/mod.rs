@@ -5,12 +5,10 @@ mod kills;
 mod local;
 mod whole;
 
-use std::io;
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 
-use crate::faults::Nth;
+use crate::faults::{Nth, is_killed, killed};
 use crate::harness::{Done, SCHEMA, World};
 use crate::push::Fleet;
 
@@ -50,25 +48,17 @@ fn outcome(done: &Done) -> String {
     report["outcome"].as_str().unwrap().to_owned()
 }
 
-/// Ends this process as an out-of-memory killer or a power cut would.
-fn killed() -> io::Result<()> {
-    rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL).unwrap();
-    unreachable!("killed")
-}
-
 /// Rotates in a process of its own that is killed at one of its effects on the disk. Whether it was.
 fn killed_at(world: &World, at: usize, arguments: &[&str]) -> bool {
-    use std::os::unix::process::ExitStatusExt;
-    let done = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "rotate::child", "--nocapture"])
-        .env("LUCA_TEST_ROTATE", arguments.join(" "))
-        .env("LUCA_TEST_ROOT", world.root())
-        .env("LUCA_TEST_AT", at.to_string())
-        .output()
-        .unwrap();
-    let killed = done.status.signal() == Some(9);
-    assert!(killed || done.status.success(), "{at}: {}", String::from_utf8_lossy(&done.stdout));
-    killed
+    let (arguments, at) = (arguments.join(" "), at.to_string());
+    is_killed(
+        "rotate::child",
+        [
+            ("LUCA_TEST_ROTATE", arguments.as_ref()),
+            ("LUCA_TEST_ROOT", world.root().as_ref()),
+            ("LUCA_TEST_AT", at.as_ref()),
+        ],
+    )
 }
 
 /// The process that is killed. As a test of its own it does nothing.

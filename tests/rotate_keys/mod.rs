@@ -8,6 +8,7 @@ mod pasted;
 mod ssh_key;
 mod ssh_faults;
 mod clerk;
+mod rests;
 mod s3;
 mod s3_faults;
 mod ssh_agent;

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::harness::home::Home;
 use crate::harness::sshd::{Sshd, user};
 use crate::harness::{PROGRAM, World};
 
@@ -12,30 +13,27 @@ pub struct Team {
     /// The first machine.
     pub world: World,
     pub sshd: Sshd,
-    folder: tempfile::TempDir,
+    home: Home,
 }
 
 impl Team {
     /// `variables` are those of the env file that the server gets.
     pub fn new(secrets: &str, variables: &str) -> Self {
-        let (world, sshd, folder) = (World::new(), Sshd::start(), tempfile::tempdir().unwrap());
+        let (world, sshd, home) = (World::new(), Sshd::start(), Home::new());
         let schema = format!(
             "{secrets}[env-file.app]\npath = \"app.env\"\n[env-file.app.variables]\n{variables}\
              [server.web]\naddress = \"{}\"\nport = {}\nuser = \"{}\"\nhost-keys = \"{}\"\nkey = {{ file = \"{}\" }}\n\
-             [[server.web.install]]\nenv-file = \"app\"\nto = \"{}\"\n[remote]\nkind = \"git\"\nremote = \"{}\"\n",
+             [[server.web.install]]\nenv-file = \"app\"\nto = \"{}\"\n{}",
             sshd.address,
             sshd.port,
             user(),
             sshd.host_key("ed25519"),
             sshd.client_key().display(),
             sshd.path("app.env").display(),
-            folder.path().join("home.git").display(),
+            home.schema(),
         );
         world.write("schemas/schema.toml", schema);
-        let made =
-            Command::new("git").args(["init", "-q", "--bare"]).arg(folder.path().join("home.git")).status();
-        assert!(made.unwrap().success());
-        Self { world, sshd, folder }
+        Self { world, sshd, home }
     }
 
     /// Puts the first values in, and brings them to the server and to the home.
@@ -69,8 +67,7 @@ impl Team {
 
     /// A transcript without what differs from run to run.
     pub fn plain(&self, text: &str, others: &[(&str, &str)]) -> String {
-        let folder = self.folder.path().display().to_string();
-        let mut text = text.replace(&folder, "[home]");
+        let mut text = text.replace(&self.home.label(), "[home]");
         for (value, name) in others {
             text = text.replace(value, name);
         }

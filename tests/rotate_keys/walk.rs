@@ -4,7 +4,7 @@ use luca_secrets::name::SecretName;
 use luca_secrets::rotate::{Action, Created, Credential, Probed, Quiet, Step, Trouble, TroubleKind};
 use luca_secrets::schema::{self, Entry, RotationKind, Schema};
 use luca_secrets::secret::SecretValue;
-use luca_secrets::store::{Direction, Material, RotationRecord, State, Values};
+use luca_secrets::store::{Direction, RotationRecord, State, Values};
 use luca_secrets::sys::OsRandom;
 
 /// The rotation's name in every test.
@@ -168,22 +168,15 @@ impl Walk {
 
 fn record(current: &Values) -> RotationRecord {
     RotationRecord {
-        id: ID.to_owned(),
-        kind: String::new(),
         state: State::Staged,
-        direction: Direction::Forward,
-        done: 0,
-        base_generation: 1,
-        started: jiff::Timestamp::now(),
-        by: "tester@machine".to_owned(),
-        attempts: 0,
-        not_before: None,
-        current: current.clone(),
-        pending: Values::new(),
-        deploys: Vec::new(),
-        material: Material::new(),
-        effects: Vec::new(),
-        reason: None,
+        ..RotationRecord::new(
+            ID.to_owned(),
+            String::new(),
+            "tester@machine".to_owned(),
+            jiff::Timestamp::now(),
+            1,
+            current.clone(),
+        )
     }
 }
 

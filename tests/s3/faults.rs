@@ -3,13 +3,12 @@
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 
 use super::home::{Person, Team};
-use crate::durability::killed;
-use crate::faults::Nth;
+use crate::faults::{Nth, is_killed, killed};
 use crate::harness::between::{Fault, Proxy};
 use crate::harness::s3::{ceph, moto};
 
@@ -308,17 +307,16 @@ fn a_kill_at_any_effect_on_the_disk_leaves_the_old_or_the_new_here_and_there() {
     for at in 1.. {
         let (old, new) = (ada.value("database.password"), format!("from ada {at}"));
         bob.set("database.port", &(1000 + at).to_string());
-        let done = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "s3::faults::child", "--nocapture"])
-            .env("LUCA_TEST_S3_ROOT", ada.world.root())
-            .env("LUCA_TEST_AT", at.to_string())
-            .env("LUCA_TEST_VALUE", &new)
-            .env("AWS_ACCESS_KEY_ID", &team.service.keys.0)
-            .env("AWS_SECRET_ACCESS_KEY", &team.service.keys.1)
-            .output()
-            .unwrap();
-        let was_killed = done.status.signal() == Some(9);
-        assert!(was_killed || done.status.success(), "{at}: {}", String::from_utf8_lossy(&done.stdout));
+        let was_killed = is_killed(
+            "s3::faults::child",
+            [
+                ("LUCA_TEST_S3_ROOT", ada.world.root().as_ref()),
+                ("LUCA_TEST_AT", at.to_string().as_ref()),
+                ("LUCA_TEST_VALUE", new.as_ref()),
+                ("AWS_ACCESS_KEY_ID", team.service.keys.0.as_ref()),
+                ("AWS_SECRET_ACCESS_KEY", team.service.keys.1.as_ref()),
+            ],
+        );
         let here = ada.value("database.password");
         assert!(here == new || (here == old && was_killed), "{at}: {here}");
         bob.run(&["remote", "pull"]).done();

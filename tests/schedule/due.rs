@@ -92,7 +92,7 @@ fn entries_of_wrong_clocks_are_put_right_and_do_not_run() {
         let done = look(&world, NOW);
         let expected = "warn: app.token: its date came from a clock that was wrong; it is due at 2026-12-23T12:00:00Z\n\
                         warn: app.worker: overdue: due since 2026-10-31T12:00:00Z; window tue 02:00-05:00 UTC\n\
-                        ok: nothing to be done now; next: app.token, in 30 days\n";
+                        ok: nothing to be done now; next: app.worker, in 14 hours\n";
         assert_eq!((done.code, done.stderr.as_str()), (0, expected), "{wrong}");
         assert_eq!(value(&world, "app.token"), "first token\n");
     }
@@ -142,7 +142,7 @@ fn a_clock_that_jumps_ahead_begins_nothing_before_the_next_look() {
     let expected = "warn: this machine's clock was put forward since the last look (1461 days): nothing is begun \
                     before the next one\nwarn: app.token: overdue: due since 2026-12-01T12:00:00Z\n\
                     warn: app.worker: overdue: due since 2026-12-23T12:00:00Z; window tue 02:00-05:00 UTC\n\
-                    ok: nothing to be done now\n";
+                    ok: nothing to be done now; next: app.token, at the next look\n";
     assert_eq!((jumped.code, jumped.stderr.as_str()), (0, expected));
     assert!(world.store_bytes() == bytes);
     // It was put right by then.
@@ -160,7 +160,7 @@ fn values_from_elsewhere_count_from_then_on() {
     let done = look(&world, "2026-11-23T13:00:00Z");
     let expected = "ok: app.token: has a value from elsewhere, and is due at 2026-12-23T12:00:00Z\n\
                     warn: app.worker: overdue: due since 2026-10-31T12:00:00Z; window tue 02:00-05:00 UTC\n\
-                        ok: nothing to be done now; next: app.token, in 29 days\n";
+                        ok: nothing to be done now; next: app.worker, in 13 hours\n";
     assert_eq!((done.code, done.stderr.as_str()), (0, expected));
     assert_eq!(value(&world, "app.token"), "second token by hand\n");
     // So does one that is adopted.

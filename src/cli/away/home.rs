@@ -58,22 +58,22 @@ impl Context {
         if let Settings::Read(remote) = &self.home.settings {
             return Ok(remote.as_deref().cloned());
         }
-        let remote = match crate::schema::load(&self.disk, &self.settings.schemas) {
+        match crate::schema::load(&self.disk, &self.settings.schemas) {
             Ok(schema) => {
                 self.note_home(&schema);
-                schema.remote
+                return Ok(schema.remote);
             }
-            Err(LoadError::NoSchema(_)) => None,
+            Err(LoadError::NoSchema(_)) => {}
             // A mistake elsewhere in it is no reason to stop.
-            Err(LoadError::Invalid(_)) if !self.schema_has("[remote") => None,
+            Err(LoadError::Invalid(_)) if !self.schema_has("[remote") => {}
             Err(error) => {
                 return Err(Failure::from(error).hint(
                     "whether the store has a home away from this machine cannot be seen; --offline leaves it alone",
                 ));
             }
-        };
-        self.home.settings = Settings::Read(remote.clone().map(Box::new));
-        Ok(remote)
+        }
+        self.home.settings = Settings::Read(None);
+        Ok(None)
     }
 
     /// Whether a schema that cannot be read has a table whose header starts so.

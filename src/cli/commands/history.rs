@@ -13,8 +13,8 @@ use crate::store::{Document, Earlier, Origin, push_toml_line};
 
 /// Show the values that a secret had before
 ///
-/// Lists when it got each value and how, with its length and its fingerprint: equal fingerprints are equal values. The
-/// numbers are those that `rollback --to` takes. Without a name, lists the secrets that have earlier values. The store
+/// Lists when it got each value and how, with its length and its fingerprint: equal fingerprints are equal values. Says
+/// whether it is being rotated, since the values of that are none of these. The numbers are those that `rollback --to` takes. Without a name, lists the secrets that have earlier values. The store
 /// keeps the last ten of each, or as many as `keep` below `[history]` in the schema says.
 #[derive(Args)]
 pub(crate) struct HistoryArgs {
@@ -112,6 +112,7 @@ fn show(args: &HistoryArgs, name: &SecretName, context: &mut Context) -> Result<
         context.hide_in_runner_log(present.iter().chain(earlier.iter().map(|one| &one.value)));
     }
     let values: Vec<&SecretValue> = present.iter().chain(earlier.iter().map(|one| &one.value)).collect();
+    say_rotation(name, document, context);
     let mut rows = rows(name, document, present.as_ref(), &earlier);
     if args.json.json {
         for (row, value) in rows.iter_mut().zip(&values).filter(|_| args.show) {
@@ -136,6 +137,17 @@ fn show(args: &HistoryArgs, name: &SecretName, context: &mut Context) -> Result<
         context.ui.secret_data(&line)?;
     }
     Ok(())
+}
+
+/// Says that the secret is being rotated: the new value, or the old one, stands in the journal and not in this list.
+fn say_rotation(name: &SecretName, document: &Document, context: &mut Context) {
+    let Some((rotation, record)) = document.rotation_with(name) else { return };
+    let whose = if rotation == name { String::new() } else { format!(" of {rotation}") };
+    let (state, started, by) = (record.state, record.started, &record.by);
+    context.ui.say(&format!("{name}: a rotation{whose} is under way, {state}, begun {started} by {by}"));
+    context.ui.hint(&format!(
+        "its values stay with the rotation until that has ended: `luca-secrets rotate --resume {rotation}`, or --undo"
+    ));
 }
 
 /// The present value, if there is one, and the earlier ones.

@@ -25,12 +25,9 @@ use crate::target::github::Options;
 /// What is missing or wrong, exposed, and due for a new value; which rotations are under way, and which should have run and
 /// did not; for each target which generation it has, how many of its
 /// variables are stale, what somebody has changed there, and who pushed last. The exit code is 3 if anything needs a
-/// person, and 1 where something could not be looked at.
+/// person, and 1 where something could not be looked at. With --offline it looks at the store only, and asks no server.
 #[derive(Args)]
 pub(crate) struct StatusArgs {
-    /// Look at the store only, and ask no server
-    #[arg(long)]
-    offline: bool,
     #[command(flatten)]
     json: JsonArg,
 }
@@ -107,7 +104,7 @@ pub(crate) fn run(args: &StatusArgs, context: &mut Context) -> Result<(), Failur
     let mut report = of_store(&schema, document, context.clock.now());
     let mut failure = Failure::many([]);
     // Values in conflict are not decided, so nothing can be compared with them.
-    if !args.offline && report.conflicts.is_empty() && report.errors == 0 {
+    if !context.settings.is_offline && report.conflicts.is_empty() && report.errors == 0 {
         failure = of_targets(&schema, document, &mut report, context)?;
     }
     if args.json.json {

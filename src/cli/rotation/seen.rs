@@ -1,6 +1,6 @@
 //! Progress: a line for each step, with the time it took.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::rotate::{Action, Seen, Step, Trouble, TroubleKind};
 use crate::store::RotationRecord;
@@ -28,6 +28,16 @@ impl Seen for Progress<'_, '_> {
             let line = format!("{}: {} …", self.desk.name, step.shown);
             self.desk.context.borrow_mut().ui.draw(&[line]);
         }
+    }
+
+    fn waits(&mut self, step: &Step, left: Duration) {
+        let seconds = left.as_secs();
+        let left = format!("{}:{:02}", seconds / 60, seconds % 60);
+        let line = format!(
+            "{}: {}, {left} left … (Ctrl-C leaves it: it goes on whenever you want)",
+            self.desk.name, step.shown
+        );
+        self.desk.context.borrow_mut().ui.draw(&[line]);
     }
 
     fn ended(&mut self, step: &Step, _: &RotationRecord, outcome: Result<&str, &Trouble>) {

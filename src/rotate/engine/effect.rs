@@ -58,10 +58,11 @@ impl Engine<'_> {
                 self.hold(Trouble::held(format_args!("the journal has no values for step {}", step.name)))
             );
         };
-        let secrets = self.record().deploys.iter().flat_map(|values| values.keys().cloned()).collect();
+        let secrets = self.record().changed().into_iter().cloned().collect();
         let mut tries = Tries::default();
         loop {
-            self.intend(step, &values, &mut tries)?;
+            let changes = self.record().changes_of(&values);
+            self.intend(step, &changes, &mut tries)?;
             match self.outside.deployer.deploy(&secrets) {
                 Ok(evidence) => return self.applied(step, &evidence),
                 Err(trouble) => self.failed(step, &trouble, &mut tries)?,

@@ -24,6 +24,10 @@ pub struct Patience {
     pub longest: Duration,
     /// The longest time that a step may pause in one run altogether.
     pub altogether: Duration,
+    /// The longest grace that is waited for in one run; a longer one is left for another.
+    pub grace: Duration,
+    /// How long to look again and again whether the old credential is used still.
+    pub quiet: Duration,
 }
 
 impl Patience {
@@ -34,10 +38,17 @@ impl Patience {
         first: Duration::from_secs(1),
         longest: Duration::from_mins(5),
         altogether: Duration::from_mins(15),
+        grace: Duration::from_secs(10),
+        quiet: Duration::from_mins(1),
     };
 
-    /// Where a person looks on.
-    pub const ATTENDED: Self = Self { altogether: Duration::from_secs(30), ..Self::UNATTENDED };
+    /// Where a person looks on, who sees how long it takes and may leave it at any time.
+    pub const ATTENDED: Self = Self {
+        altogether: Duration::from_secs(30),
+        grace: Duration::from_mins(15),
+        quiet: Duration::from_secs(30),
+        ..Self::UNATTENDED
+    };
 
     /// The pause after so many failures, without its random part.
     pub(super) fn pause(&self, failed: u32) -> Duration {

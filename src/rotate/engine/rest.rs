@@ -13,6 +13,9 @@ use super::{Ending, Engine, Go, THEN, Tries, cause, is_open, record_of};
 /// How often a person may give an answer that is refused.
 const ANSWERS: u32 = 5;
 
+/// How often it is shown how long it still takes.
+const TICK: Duration = Duration::from_secs(1);
+
 impl Engine<'_> {
     /// Shows that something is so.
     pub(super) fn prove(&mut self, step: &Step) -> Go {
@@ -104,11 +107,12 @@ impl Engine<'_> {
             let left = until.duration_since(self.outside.watch.now());
             if left.is_positive() {
                 let left = left.unsigned_abs();
-                if left > self.outside.patience.altogether || self.outside.watch.is_interrupted() {
+                if left > self.outside.patience.grace || self.outside.watch.is_interrupted() {
                     self.rest(State::Grace, &step.shown)?;
                     return Err(Ending::Resting { until: Some(until), why: step.shown.clone() });
                 }
-                self.outside.watch.pause(left);
+                self.outside.seen.waits(step, left);
+                self.outside.watch.pause(left.min(TICK));
                 continue;
             }
             match self.credential.quiet(step, record_of(self.record.as_ref())) {
@@ -132,7 +136,7 @@ impl Engine<'_> {
         let patience = self.outside.patience;
         tries.failed += 1;
         let pause = patience.pause(tries.failed);
-        if tries.paused + pause > patience.altogether || self.outside.watch.is_interrupted() {
+        if tries.paused + pause > patience.quiet || self.outside.watch.is_interrupted() {
             self.ended(step, Err(&Trouble::unavailable(why)));
             self.rest(State::Grace, why)?;
             return Err(Ending::Resting { until: None, why: why.to_owned() });

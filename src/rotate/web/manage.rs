@@ -10,6 +10,7 @@ use crate::ssh::{Ending, Output};
 use crate::sys::{self, describe};
 
 use super::host::{Host, Lost};
+use super::silence::{Silence, reason};
 
 /// What the line with the answer starts with: settings, signals and Django itself may print others.
 const MARK: &str = "luca-secrets:";
@@ -72,15 +73,22 @@ impl Manager {
         let folder = self.how.folder.as_deref().unwrap_or("~");
         let by_hand =
             format!("on {name}, in {folder}: `{} check` says more", shell_words::join(&self.how.run));
-        Err(match &output.ending {
+        let why = reason(&String::from_utf8_lossy(&output.stderr));
+        Err(match (&output.ending, why) {
             // The shell's own codes: the folder or the program is not there.
-            Ending::Code(126 | 127) => {
+            (Ending::Code(126 | 127), _) => {
                 Trouble::unavailable(format_args!("server {name}: manage.py could not be started"))
             }
-            Ending::Code(code) => Trouble::in_doubt(format_args!(
-                "server {name}: manage.py gave no answer and exit code {code}"
-            )),
-            Ending::Signal(signal) => {
+            (Ending::Code(_), Some(Silence::NotBegun(why))) if output.stdout.is_empty() => {
+                Trouble::unavailable(format_args!("server {name}: manage.py could not be started: {why}"))
+            }
+            (Ending::Code(code), why) => {
+                let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+                Trouble::in_doubt(format_args!(
+                    "server {name}: manage.py gave no answer and exit code {code}{why}"
+                ))
+            }
+            (Ending::Signal(signal), _) => {
                 Trouble::in_doubt(format_args!("server {name}: manage.py was ended by signal {signal}"))
             }
         }

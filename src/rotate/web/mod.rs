@@ -2,6 +2,7 @@
 
 mod host;
 mod page;
+mod silence;
 mod manage;
 mod form;
 mod login;

@@ -6,8 +6,10 @@ from pathlib import Path
 import environ
 
 HOME = Path(__file__).resolve().parent
-environ.Env.read_env(HOME / "app.env", overwrite=True)
 env = environ.Env()
+# In a container, Compose has given its variables to the process.
+if "IN_CONTAINER" not in env:
+    env.read_env(HOME / "app.env", overwrite=True)
 
 DEBUG = False
 SECRET_KEY = env("DJANGO_SECRET_KEY")

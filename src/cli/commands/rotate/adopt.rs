@@ -8,7 +8,7 @@ use crate::name::SecretName;
 use crate::rotate::{Answer, Journal, Trouble};
 use crate::schema::Schema;
 use crate::secret::SecretValue;
-use crate::store::{Direction, Material, RotationRecord, State, Unlocked, Values};
+use crate::store::{RotationRecord, State, Unlocked, Values};
 
 use super::{RotateArgs, kind, start};
 
@@ -27,23 +27,8 @@ pub(super) fn run(
     let desk = Desk::new(context, schema, name.clone(), store, args.local)?;
     let mut credential = desk.credential().map_err(|trouble| failed(name, &trouble))?;
     let start = start(&desk, kind(name, schema), &credential.secrets());
-    let mut record = live.clone().unwrap_or_else(|| RotationRecord {
-        id: String::new(),
-        kind: start.kind,
-        state: State::Planned,
-        direction: Direction::Forward,
-        done: 0,
-        base_generation: start.generation,
-        started: now,
-        by,
-        attempts: 0,
-        not_before: None,
-        current: start.current,
-        pending: Values::new(),
-        deploys: Vec::new(),
-        material: Material::new(),
-        effects: Vec::new(),
-        reason: None,
+    let mut record = live.clone().unwrap_or_else(|| {
+        RotationRecord::new(String::new(), start.kind, by, now, start.generation, start.current)
     });
     // What was on its way is an earlier value from now on, so that nothing is lost that may be live somewhere.
     let on_its_way = record.pending.clone();

@@ -22,6 +22,14 @@ use super::{RotateArgs, Work, allow, lock, one, plan};
 /// What came of each that was run, by its name.
 type Outcomes = BTreeMap<SecretName, Outcome>;
 
+/// What a look has done and found.
+struct Found<'s> {
+    /// All rotations, as they stand after it.
+    rows: Vec<Row<'s>>,
+    outcomes: Outcomes,
+    failure: Failure,
+}
+
 /// A line for a monitor.
 #[derive(Serialize)]
 struct Line<'l> {
@@ -38,7 +46,8 @@ pub(super) fn run(
     context: &mut Context,
 ) -> Result<(), Failure> {
     if args.dry_run.dry_run {
-        let works = would_run(args, schema, store.document(), context.clock.now());
+        let now = context.clock.now();
+        let works = would_run(args, &timetable(schema, store.document(), now), store.document(), now);
         if works.is_empty() {
             context.ui.ok("nothing would be done now");
             return Ok(());
@@ -71,26 +80,39 @@ fn look(
     }
     let jump = lookout.look(now, context.clock.uptime().as_ref());
     // What is not written down yet, or was wrong, is put right and not run.
-    let known: BTreeSet<SecretName> = match jump {
-        None => kept(schema, store.document(), now),
-        Some(_) => BTreeSet::new(),
-    };
-    let mut store = store;
-    match jump {
-        None => store = settle(schema, store, now, context)?,
+    let (store, known) = match jump {
+        None => settle(schema, store, now, context)?,
         Some(jump) => {
             let far = distance(now, now.checked_add(jump).unwrap_or(now));
             context.ui.warn(&format!(
                 "this machine's clock was put forward since the last look ({}): nothing is begun before the next one",
                 far.trim_start_matches("in ")
             ));
+            (store, BTreeSet::new())
         }
-    }
+    };
+    let (store, found) = work(args, schema, store, &known, context)?;
+    report(args, schema, store.document(), found, lookout, context)
+}
+
+/// Does one after the other, until nothing is left to do.
+fn work<'s>(
+    args: &RotateArgs,
+    schema: &'s Schema,
+    mut store: Unlocked,
+    known: &BTreeSet<SecretName>,
+    context: &mut Context,
+) -> Result<(Unlocked, Found<'s>), Failure> {
     let mut outcomes = Outcomes::new();
     let mut failure = Failure::many([]);
-    while let Some((name, work)) =
-        next(args, schema, store.document(), &known, &outcomes, context.clock.now())
-    {
+    let mut is_interrupted = false;
+    loop {
+        let now = context.clock.now();
+        let rows = timetable(schema, store.document(), now);
+        let next = next(args, &rows, store.document(), known, &outcomes, now);
+        let Some((name, work)) = next.filter(|_| !is_interrupted) else {
+            return Ok((store, Found { rows, outcomes, failure }));
+        };
         let (outcome, after) = one(args, &name, work, schema, store, context)?;
         store = after;
         let is_waiting = matches!(outcome.ending(), Ending::Waiting(_));
@@ -100,14 +122,10 @@ fn look(
         if is_failure(outcome.ending()) && !matches!(outcome.ending(), Ending::Undone(_)) {
             store = note_failure(schema, &name, store, context)?;
         }
-        let is_interrupted =
+        is_interrupted =
             matches!(outcome.ending(), Ending::Left(trouble) if trouble.message == "interrupted");
         outcomes.insert(name, outcome);
-        if is_interrupted {
-            break;
-        }
     }
-    report(args, schema, store.document(), &outcomes, lookout, failure, context)
 }
 
 /// Refuses to say what is due by a clock that was put back.
@@ -123,20 +141,17 @@ fn trust_clock(now: Timestamp, document: &Document) -> Result<(), Failure> {
     .hint("set this machine's clock; if it is right, write the store once by it: `luca-secrets rekey`"))
 }
 
-/// The rotations whose entry in the store holds as it is.
-fn kept(schema: &Schema, document: &Document, now: Timestamp) -> BTreeSet<SecretName> {
-    timetable(schema, document, now).iter().filter(|row| row.is_noted).map(|row| row.name.clone()).collect()
-}
-
-/// Writes down when rotations are due that are not written down yet, and puts right what was wrong.
+/// Writes down when rotations are due that are not written down yet, and puts right what was wrong; with those whose entry
+/// holds as it is.
 fn settle(
     schema: &Schema,
     mut store: Unlocked,
     now: Timestamp,
     context: &mut Context,
-) -> Result<Unlocked, Failure> {
+) -> Result<(Unlocked, BTreeSet<SecretName>), Failure> {
     let document = store.document();
     let key = document.fingerprint_key();
+    let mut kept = BTreeSet::new();
     let mut edit = store.edit(Origin::Rotate, schema.history.keep);
     let mut said = Vec::new();
     for (name, entry) in schema.secrets.iter().filter(|(name, _)| document.contains(name)) {
@@ -146,7 +161,10 @@ fn settle(
         let Some((due, why)) = terms.settle(document.due(name), since, now) else { continue };
         let next = due.next;
         let what = match why {
-            Settling::Kept => continue,
+            Settling::Kept => {
+                kept.insert(name.clone());
+                continue;
+            }
             Settling::New => format!("{name}: seen for the first time, and due at {next}"),
             Settling::NewValue => format!("{name}: has a value from elsewhere, and is due at {next}"),
             Settling::NewPeriod => format!("{name}: due at {next}, as the schema says now"),
@@ -158,62 +176,62 @@ fn settle(
         edit.set_due(name.clone(), due);
     }
     if said.is_empty() {
-        return Ok(store);
+        return Ok((store, kept));
     }
     commit(edit, context)?;
     for (what, why) in said {
         if why == Settling::WrongClock { context.ui.warn(&what) } else { context.ui.ok(&what) }
     }
     store.refresh(&context.disk)?;
-    Ok(store)
+    Ok((store, kept))
 }
 
-/// What is to be done next, if anything is: first what is under way, then what has been due for longest.
+/// What is to be done next, if anything is. Of what is due only that which was known before this look.
 fn next(
     args: &RotateArgs,
-    schema: &Schema,
+    rows: &[Row<'_>],
     document: &Document,
     known: &BTreeSet<SecretName>,
     outcomes: &Outcomes,
     now: Timestamp,
 ) -> Option<(SecretName, Work)> {
-    let rows = timetable(schema, document, now);
-    let is_new = |name: &SecretName| !outcomes.contains_key(name);
-    let may_go_on = |name: &SecretName, record: &RotationRecord| {
-        is_new(name) && goes_on(args, record, rows.iter().find(|row| row.name == name), now)
-    };
-    if let Some((name, _)) = document.live_rotations().find(|(name, record)| may_go_on(name, record)) {
-        return Some((name.clone(), Work::Resume));
-    }
     // One at a time; and where a person has to decide about one, nothing else is begun.
     let blocks = |record: &RotationRecord| record.is_busy() || record.state == State::Held;
-    if document.live_rotations().any(|(_, record)| blocks(record)) {
-        return None;
-    }
-    let is_live = |name: &SecretName| document.rotation(name).is_some_and(|record| !record.state.is_end());
-    let mut due: Vec<&Row<'_>> = rows
-        .iter()
-        .filter(|row| known.contains(row.name) && is_new(row.name) && !is_live(row.name))
-        .filter(|row| row.is_noted && begins(args, row, now))
-        .collect();
-    due.sort_by_key(|row| row.standing.map(|standing| standing.due));
-    due.first().map(|row| (row.name.clone(), Work::Begin))
+    let is_blocked = document.live_rotations().any(|(_, record)| blocks(record));
+    let may_be = |(name, work): &(SecretName, Work)| {
+        !outcomes.contains_key(name) && (*work == Work::Resume || (!is_blocked && known.contains(name)))
+    };
+    agenda(args, rows, document, now).into_iter().find(may_be)
 }
 
 /// What a look would do now, in its order.
 fn would_run(
     args: &RotateArgs,
-    schema: &Schema,
+    rows: &[Row<'_>],
     document: &Document,
     now: Timestamp,
 ) -> Vec<(SecretName, Work)> {
-    let rows = timetable(schema, document, now);
+    let is_held = document.live_rotations().any(|(_, record)| record.state == State::Held);
+    let mut works = agenda(args, rows, document, now);
+    works.retain(|(_, work)| *work == Work::Resume || !is_held);
+    works
+}
+
+/// What goes on or is due at a moment: first what is under way, then what has been due for longest.
+fn agenda(
+    args: &RotateArgs,
+    rows: &[Row<'_>],
+    document: &Document,
+    now: Timestamp,
+) -> Vec<(SecretName, Work)> {
     let row = |name: &SecretName| rows.iter().find(|row| row.name == name);
     let live = document.live_rotations().filter(|(name, record)| goes_on(args, record, row(name), now));
-    let live: Vec<_> = live.map(|(name, _)| (name.clone(), Work::Resume)).collect();
+    let live = live.map(|(name, _)| (name.clone(), Work::Resume));
     let is_live = |name: &SecretName| document.live_rotations().any(|(live, _)| live == name);
-    let due = rows.iter().filter(|row| row.is_noted && !is_live(row.name) && begins(args, row, now));
-    live.into_iter().chain(due.map(|row| (row.name.clone(), Work::Begin))).collect()
+    let is_due = |row: &&Row<'_>| row.is_noted && !is_live(row.name) && begins(args, row, now);
+    let mut due: Vec<&Row<'_>> = rows.iter().filter(is_due).collect();
+    due.sort_by_key(|row| row.standing.map(|standing| standing.due));
+    live.chain(due.into_iter().map(|row| (row.name.clone(), Work::Begin))).collect()
 }
 
 /// Whether one that is under way goes on now: in its window, or at once where it must not rest.
@@ -265,13 +283,12 @@ fn report(
     args: &RotateArgs,
     schema: &Schema,
     document: &Document,
-    outcomes: &Outcomes,
+    found: Found<'_>,
     lookout: &mut Lookout,
-    mut failure: Failure,
     context: &mut Context,
 ) -> Result<(), Failure> {
     let now = context.clock.now();
-    let rows = timetable(schema, document, now);
+    let Found { rows, outcomes, mut failure } = found;
     if args.json.json {
         for row in &rows {
             let outcome = outcomes.get(row.name).map(Outcome::word);
@@ -295,14 +312,19 @@ fn report(
         tell(row, outcome, schema, document, lookout, context);
     }
     if outcomes.is_empty() && failure.messages.is_empty() {
-        let next = rows.iter().find(|row| matches!(row.stands(now), Stands::Planned | Stands::Due));
-        let next = next.and_then(|row| Some((row.name, row.standing?.runs)));
-        context.ui.ok(&match next {
-            Some((name, runs)) => format!("nothing to be done now; next: {name}, {}", distance(now, runs)),
-            None => "nothing to be done now".to_owned(),
-        });
+        context.ui.ok(&format!("nothing to be done now{}", said_of_next(&rows, now)));
     }
     if failure.messages.is_empty() { Ok(()) } else { Err(failure) }
+}
+
+/// What runs next by itself, overdue or not, if anything does.
+fn said_of_next(rows: &[Row<'_>], now: Timestamp) -> String {
+    let next = rows.iter().filter_map(|row| Some((row.runs(now)?, row.name))).min();
+    match next {
+        Some((runs, name)) if runs <= now => format!("; next: {name}, at the next look"),
+        Some((runs, name)) => format!("; next: {name}, {}", distance(now, runs)),
+        None => String::new(),
+    }
 }
 
 /// Whether what came of it was said as a failure already.

@@ -512,6 +512,7 @@ impl Person for Seat<'_> {
 
 impl Seen for Seat<'_> {
     fn begins(&mut self, _: &Step, _: &RotationRecord) {}
+    fn waits(&mut self, _: &Step, _: Duration) {}
     fn ended(&mut self, _: &Step, _: &RotationRecord, _: Result<&str, &Trouble>) {}
 }
 
