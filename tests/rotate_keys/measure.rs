@@ -46,14 +46,14 @@ fn before(url: &str) -> (Proxy, String) {
     (proxy, url)
 }
 
+fn say(line: &str) {
+    let mut stderr = std::io::stderr();
+    writeln!(stderr, "{line}").unwrap();
+}
+
 fn tell(kind: &str, time: Duration, proxy: &Proxy, most: (usize, usize)) {
     let (connections, turns) = proxy.counts();
-    writeln!(
-        std::io::stderr(),
-        "{kind}: {} ms, {connections} connections, {turns} round trips",
-        time.as_millis()
-    )
-    .unwrap();
+    say(&format!("{kind}: {} ms, {connections} connections, {turns} round trips", time.as_millis()));
     assert!(connections <= most.0 && turns <= most.1, "{kind}: {connections} {turns}");
 }
 
@@ -127,6 +127,6 @@ fn a_program_is_started_a_few_times() {
     let mut command = project.command("");
     let time = whole(&mut command, &values(&[("mail.key", super::command::OLD)]), &[], || {});
     let starts = project.source()["log"].as_array().unwrap().len();
-    writeln!(std::io::stderr(), "command: {} ms, {starts} starts of the program", time.as_millis()).unwrap();
+    say(&format!("command: {} ms, {starts} starts of the program", time.as_millis()));
     assert!(starts <= 12, "{starts}");
 }
