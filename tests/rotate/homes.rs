@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use super::{fleet, inside, killed_at, password, rotate, stride};
+use super::{Moment, fleet, inside, killed_at, password, rotate, stride};
 use crate::harness::World;
 use crate::push::{APPLY, Fleet};
 
@@ -56,7 +56,7 @@ fn a_machine_that_is_lost_is_replaced_by_one_that_has_only_the_store_s_home() {
     let mut killed = 0;
     for at in (1..).step_by(stride()) {
         let lost = shared.machine();
-        let is_killed = killed_at(&lost, at, &["--yes", "-q", "database.password"]);
+        let is_killed = killed_at(&lost, Moment::Effect(at), 0, &["--yes", "-q", "database.password"]);
         drop(lost);
         let other = shared.machine();
         let inside = inside(&other);
