@@ -238,8 +238,11 @@ fn the_page_is_opened_for_whoever_wants_it_and_never_waited_for() {
         world.read("schemas/schema.toml").replace("https://example.com/keys", "http://example.com/keys");
     world.write("schemas/schema.toml", schema);
     let steps = ["wait done? [y/N] ", "type n\\n", "end"];
-    let (code, shown) = on_terminal_with(&world, &[("BROWSER", &browser)], &resume, &steps);
+    // It is shown, as all of the question is, whatever else is not.
+    let quiet = ["rotate", "-q", "--local", "--yes", "--resume"];
+    let (code, shown) = on_terminal_with(&world, &[("BROWSER", &browser)], &quiet, &steps);
     assert_eq!(code, 4, "{shown}");
+    assert!(shown.contains("  end the secret key of Clerk's from before; the new one stays:\n"), "{shown}");
     assert!(shown.contains("  http://example.com/keys\n"), "{shown}");
 }
 

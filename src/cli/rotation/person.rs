@@ -22,25 +22,19 @@ impl Person for Seat<'_, '_> {
         }
         if !is_again {
             self.0.opened.set(false);
-            context.ui.say(&format!("{}: {}", self.0.name, step.shown));
-            for line in &question.lines {
-                context.ui.say(&format!("  {line}"));
+            say(&mut context, &format!("{}: {}", self.0.name, step.shown));
+            for line in question.lines.iter().chain(&question.url) {
+                say(&mut context, &format!("  {line}"));
             }
-            if let Some(url) = &question.url {
-                context.ui.say(&format!("  {url}"));
-            }
-            context.ui.say("  (Ctrl-C leaves it for later)");
+            say(&mut context, "  (Ctrl-C leaves it for later)");
         }
         let mut page = question.url.as_deref().and_then(|url| page(url, &context));
         page.take_if(|_| self.0.opened.get());
         let mut open = |context: &mut Context, page: Page<'_>| {
             self.0.opened.set(true);
             let is_opened = page.browser.open(page.url);
-            context.ui.say(if is_opened {
-                "  (opening it)"
-            } else {
-                "  (no browser could be started: the address stands above)"
-            });
+            let failed = "  (no browser could be started: the address stands above)";
+            say(context, if is_opened { "  (opening it)" } else { failed });
         };
         if question.fields.is_empty() {
             return confirmed(&mut context, page, &mut open);
@@ -64,6 +58,11 @@ impl Person for Seat<'_, '_> {
         }
         Some(answers)
     }
+}
+
+/// Says a part of a question. Whoever wants no talk is asked all the same, and has to know what.
+fn say(context: &mut Context, line: &str) {
+    if context.ui.is_quiet() { context.terminal.tell(line) } else { context.ui.say(line) }
 }
 
 /// The page, if there is a browser to show it, and it is one that nobody on the way can replace by another.
