@@ -4,8 +4,8 @@ use std::future::Future;
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use luca_secrets::secret::{SecretText, SecretValue};
@@ -16,7 +16,7 @@ use luca_secrets::ssh::{
 use luca_secrets::sys;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::harness::sshd::{Sshd, free_port, keygen, patient, public_line, read_key, user};
+use crate::harness::sshd::{Agent, Sshd, free_port, keygen, patient, public_line, read_key, user};
 
 /// Longer than any command here takes on a busy machine.
 const LONG: Duration = Duration::from_mins(2);
@@ -370,37 +370,6 @@ fn a_server_that_wants_no_keys_says_what_it_wants() {
         Sshd::setup().setting("PubkeyAuthentication no").setting("PasswordAuthentication yes").start();
     let error = refused(&server.destination()).to_string();
     assert!(error.ends_with("; the server wants password, not keys"), "{error}");
-}
-
-/// An ssh-agent of this test's own.
-struct Agent {
-    child: Child,
-    socket: PathBuf,
-}
-
-impl Agent {
-    fn start(folder: &Path) -> Self {
-        let socket = folder.join("agent");
-        let child =
-            Command::new("ssh-agent").args(["-D", "-a"]).arg(&socket).stdout(Stdio::null()).spawn().unwrap();
-        while !socket.exists() {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        Self { child, socket }
-    }
-
-    fn add(&self, options: &[&str], key: &Path) {
-        let mut command = Command::new("ssh-add");
-        command.arg("-q").args(options).arg(key).env("SSH_AUTH_SOCK", &self.socket);
-        assert!(command.status().unwrap().success());
-    }
-}
-
-impl Drop for Agent {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 #[test]
