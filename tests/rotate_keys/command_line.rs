@@ -150,8 +150,8 @@ ok: clerk.secret_key: rotated (0.0 s)
 ";
 
 /// A program in the place of a browser: it notes what it was given, and stays open for as long as its folder is there.
-fn browser(folder: &Path) -> String {
-    let path = folder.join("browser");
+fn browser(folder: &Path, name: &str) -> String {
+    let path = folder.join(name);
     let note = folder.join("opened");
     let script = format!(
         "#!/bin/sh\nenv >'{0}.part'; echo \"$@\" >>'{0}.part'; mv '{0}.part' '{0}'\nwhile [ -e '{0}' ]; do sleep 0.2; done\n",
@@ -169,7 +169,8 @@ fn the_page_is_opened_for_whoever_wants_it_and_never_waited_for() {
     knows(&stand, &[OLD, NEW]);
     let world = clerk_world(&stand);
     let folder = tempfile::tempdir().unwrap();
-    let browser = browser(folder.path());
+    let desktop = browser(folder.path(), "xdg-open");
+    let browser = browser(folder.path(), "browser");
     let begin = ["rotate", "--local", "--yes", "clerk.secret_key"];
     let env = [
         ("BROWSER", browser.as_str()),
@@ -220,6 +221,24 @@ fn the_page_is_opened_for_whoever_wants_it_and_never_waited_for() {
     assert_eq!(code, 4, "{shown}");
     let note = fs::read_to_string(&opened).unwrap();
     assert!(note.ends_with("\n--at=https://example.com/keys --new\n"), "{note}");
+
+    // What the desktop has serves where nothing is named.
+    fs::remove_file(&opened).unwrap();
+    let path = format!("{}:/usr/bin:/bin", Path::new(&desktop).parent().unwrap().display());
+    for display in [("DISPLAY", ":77"), ("WAYLAND_DISPLAY", "wayland-7")] {
+        let steps = [
+            "wait done? [y/N; o opens the page] ",
+            "type o\\n",
+            &format!("file {}", opened.display()),
+            "next done? [y/N] ",
+            "type n\\n",
+            "end",
+        ];
+        let (code, shown) = on_terminal_with(&world, &[("PATH", &path), display], &resume, &steps);
+        assert_eq!(code, 4, "{shown}");
+        assert!(fs::read_to_string(&opened).unwrap().ends_with("\nhttps://example.com/keys\n"));
+        fs::remove_file(&opened).unwrap();
+    }
 
     // That it cannot be opened hinders nothing.
     let steps = [
