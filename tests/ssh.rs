@@ -155,7 +155,7 @@ fn a_conversation_goes_back_and_forth_over_one_command() {
         let mut process = connection.start(script).await.unwrap();
         assert_eq!(process.next_line(LONG).await.unwrap().as_deref(), Some("ready"));
         for word in ["one", "two"] {
-            process.send(&text(format!("{word}\n")), LONG).await.unwrap();
+            process.send(format!("{word}\n").as_bytes(), LONG).await.unwrap();
             assert_eq!(process.next_line(LONG).await.unwrap(), Some(format!("got {word}")));
         }
         let silence = process.next_line(SHORT).await.unwrap_err();
@@ -175,7 +175,7 @@ fn a_conversation_with_a_command_that_left_is_no_error_but_its_end_is_told() {
         let connection = Connection::open(&server.destination()).await.unwrap();
         let mut process = connection.start("echo gone; exit 5").await.unwrap();
         assert_eq!(process.next_line(LONG).await.unwrap().as_deref(), Some("gone"));
-        process.send(&text("x".repeat(8 << 20)), LONG).await.unwrap();
+        process.send(&vec![b'x'; 8 << 20], LONG).await.unwrap();
         assert_eq!(process.next_line(LONG).await.unwrap(), None);
         assert_eq!(process.wait(LONG).await.unwrap().ending, Ending::Code(5));
     });
@@ -513,7 +513,7 @@ fn a_server_that_dies_in_the_middle_ends_everything_with_a_message() {
         assert_eq!(process.next_line(LONG).await.unwrap().as_deref(), Some("begun"));
         server.kill();
         // More than the window holds, so that the sender waits for room that never comes.
-        process.send(&text("x".repeat(8 << 20)), LONG).await.unwrap();
+        process.send(&vec![b'x'; 8 << 20], LONG).await.unwrap();
         let error = process.wait(LONG).await.err().unwrap().to_string();
         assert!(
             error.starts_with(&format!("{place}: the connection ended while running the command")),
