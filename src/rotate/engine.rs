@@ -249,7 +249,7 @@ impl<'e> Engine<'e> {
             Direction::Forward => (State::Done, record.changes_of(&record.pending)),
             Direction::Back { .. } => (State::Undone, record.changes_of(&record.current)),
         };
-        let reason = record.reason.clone().unwrap_or_default();
+        let reason = cause(record.reason.as_deref().unwrap_or_default()).to_owned();
         let ended = RotationRecord { state, ..record.ended() };
         match self.write(ended, &values, false) {
             Ok(()) if state == State::Done => Ending::Done,
@@ -301,7 +301,7 @@ impl<'e> Engine<'e> {
             Some(reason)
                 if matches!(held.direction, Direction::Back { .. }) && !reason.contains(&trouble.message) =>
             {
-                format!("{reason}; then: {}", trouble.message)
+                format!("{}{THEN}{}", cause(reason), trouble.message)
             }
             _ => trouble.message.clone(),
         });
@@ -347,6 +347,14 @@ impl<'e> Engine<'e> {
     fn record(&self) -> &RotationRecord {
         record_of(self.record.as_ref())
     }
+}
+
+/// Between why a rotation goes back and what has kept it on its way.
+const THEN: &str = "; then: ";
+
+/// Why a rotation goes back, without what has kept it on its way.
+fn cause(reason: &str) -> &str {
+    reason.split(THEN).next().unwrap_or_default()
 }
 
 /// Whether what came of an effect is not known.

@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::harness::World;
 use crate::harness::postgres::wait_until;
+use crate::harness::{World, rotations, tools};
 
 /// A project whose Django runs on a server.
 struct Live {
@@ -20,12 +20,6 @@ struct Live {
     world: World,
     /// Where Django listens.
     web: u16,
-}
-
-fn tools() -> PathBuf {
-    let folder =
-        std::env::var_os("LUCA_SECRETS_TOOLS").map_or_else(|| "target/test-tools".into(), PathBuf::from);
-    std::path::absolute(folder).unwrap()
 }
 
 impl Live {
@@ -272,11 +266,6 @@ fn asked(web: u16, path: &str) -> String {
         Ok(answer)
     };
     ask().unwrap_or_else(|error| error.to_string())
-}
-
-/// How many rotations: few, or as many as a long run is told to do.
-fn rotations() -> usize {
-    std::env::var("LUCA_SECRETS_ROTATIONS").map_or(3, |text| text.parse().unwrap())
 }
 
 #[test]

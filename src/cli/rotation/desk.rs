@@ -1,6 +1,6 @@
 //! One rotation's place in this program: what journal, deployer, person and watch share.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::time::Duration;
 
@@ -30,6 +30,8 @@ pub(in crate::cli) struct Desk<'c> {
     pub(super) store: RefCell<Unlocked>,
     /// Whether the journal here is enough, where the store's home cannot be reached.
     pub(super) is_local: bool,
+    /// Whether the page that the present question names was opened.
+    pub(super) opened: Cell<bool>,
     /// Ctrl-C means: stop at the next resting place.
     signals: Signals,
 }
@@ -48,7 +50,7 @@ impl<'c> Desk<'c> {
     ) -> Result<Self, Failure> {
         let signals = Signals::hold().map_err(|error| unheld(&error))?;
         let (context, store) = (RefCell::new(context), RefCell::new(store));
-        Ok(Self { context, schema, name, store, is_local, signals })
+        Ok(Self { context, schema, name, store, is_local, opened: Cell::new(false), signals })
     }
 
     /// The credential, made from the schema and the store as it is now.
