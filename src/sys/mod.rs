@@ -19,7 +19,7 @@ mod stdio;
 mod system;
 mod terminal;
 
-pub use clock::{Clock, FixedClock, SystemClock, Uptime, pause};
+pub use clock::{Clock, FixedClock, SystemClock, Uptime, pause, since_start};
 pub use disk::{
     Disk, FileError, FileProblem, Gate, Kind, OpenGate, Operation, Permissions, PrivateBytes, describe,
 };

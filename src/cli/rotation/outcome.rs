@@ -17,7 +17,7 @@ pub(in crate::cli) struct Outcome {
     rotation: String,
     id: Option<String>,
     kind: Option<String>,
-    /// `done`, `undone`, `refused`, `resting`, `waiting`, `left`, `held` or `lost`.
+    /// `done`, `undone`, `refused`, `resting`, `waiting`, `left`, `held`, `busy` or `lost`.
     #[serde(rename = "outcome")]
     word: &'static str,
     state: Option<&'static str>,
@@ -54,6 +54,7 @@ impl Outcome {
             Ending::Waiting(why) => ("waiting", Some(why.clone()), None, None),
             Ending::Left(trouble) => ("left", Some(trouble.message.clone()), trouble.hint.clone(), None),
             Ending::Held(trouble) => ("held", Some(trouble.message.clone()), trouble.hint.clone(), None),
+            Ending::Busy(trouble) => ("busy", Some(trouble.message.clone()), trouble.hint.clone(), None),
             Ending::Lost(trouble) => ("lost", Some(trouble.message.clone()), trouble.hint.clone(), None),
         };
         let report = match (&ending, record) {
@@ -147,6 +148,10 @@ impl Outcome {
                 hinted(failure, trouble).hint(format_args!(
                     "when that is mended, {resume}; or {undo}; or, for a value that works already, `luca-secrets rotate --adopt {name}`"
                 ))
+            }
+            Ending::Busy(trouble) => {
+                let failure = Failure::new(format_args!("{name}: {trouble}")).kind(Kind::Changed);
+                hinted(failure, trouble).hint("nothing was changed")
             }
             Ending::Lost(trouble) => {
                 let failure = Failure::new(format_args!("{name}: {trouble}")).kind(Kind::Changed);

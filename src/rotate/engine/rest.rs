@@ -14,7 +14,7 @@ use super::{Ending, Engine, Go, Tries, is_open, record_of};
 const ANSWERS: u32 = 5;
 
 /// How often it is shown how long it still takes.
-const TICK: Duration = Duration::from_secs(1);
+pub(super) const TICK: Duration = Duration::from_secs(1);
 
 impl Engine<'_> {
     /// Shows that something is so.
