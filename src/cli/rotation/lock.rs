@@ -32,7 +32,7 @@ pub(in crate::cli) fn lock(context: &mut Context) -> Result<Option<FolderLock>, 
     if holder(context).is_none() {
         let mut bytes = [0; 16];
         context.random.fill(&mut bytes).map_err(Failure::new)?;
-        let name: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let name = format!("{:032x}", u128::from_be_bytes(bytes));
         context.disk.replace(&folder.join(NAME), name.as_bytes(), 0o600)?;
     }
     Ok(Some(lock))

@@ -104,6 +104,8 @@ impl Service {
 
 type LateChange = Box<dyn FnOnce(&mut Service)>;
 
+type Meanwhile = Box<dyn FnOnce()>;
+
 type Interposed = Box<dyn FnOnce() -> usize>;
 
 struct Inner {
@@ -118,7 +120,7 @@ struct Inner {
     effects: usize,
     service: Service,
     late: Option<(usize, LateChange)>,
-    nap: Option<(Nap, usize, Box<dyn FnOnce()>)>,
+    nap: Option<(Nap, usize, Meanwhile)>,
     has_napped: bool,
     /// What is on its way from a machine that sleeps, and when it happens.
     on_its_way: Option<(i64, LateChange)>,
@@ -222,7 +224,7 @@ impl World {
     }
 
     /// What the other one does while this one sleeps here, if it does.
-    fn falls_asleep(&self, here: Nap) -> Option<Box<dyn FnOnce()>> {
+    fn falls_asleep(&self, here: Nap) -> Option<Meanwhile> {
         let mut inner = self.0.borrow_mut();
         let is_due = inner.nap.as_ref().is_some_and(|(nap, place, _)| *nap == here && inner.place >= *place);
         let (_, _, meanwhile) = if is_due { inner.nap.take()? } else { return None };
