@@ -8,6 +8,7 @@ pub mod s3;
 pub mod postgres;
 pub mod proxy;
 pub mod sshd;
+pub mod trap;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -18,12 +19,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use luca_secrets::cli;
 use luca_secrets::secret::SecretValue;
 use luca_secrets::store::{Identity, Keys, Prompt};
 use luca_secrets::sys::{
-    Clock, Disk, Environment, FixedClock, Gate, OpenGate, OsRandom, System, Terminal, Uptime,
+    Clock, Disk, Environment, FixedClock, Gate, OpenGate, OsRandom, System, SystemClock, Terminal, Uptime,
 };
 
 /// The moment in which every test happens.
@@ -119,6 +121,16 @@ impl Clock for TestClock {
         // Less than a quarter of an hour: started anew since.
         let boot = if since.as_secs() < 900 { "second" } else { "first" };
         Some(Uptime { boot: boot.to_owned(), since })
+    }
+}
+
+/// The machine's clock, ahead by so many seconds, and one more with each look.
+struct Hurry(AtomicI64);
+
+impl Clock for Hurry {
+    fn now(&self) -> jiff::Timestamp {
+        let ahead = self.0.fetch_add(1, Ordering::Relaxed);
+        SystemClock.now() + jiff::SignedDuration::from_secs(ahead)
     }
 }
 
@@ -229,6 +241,7 @@ impl World {
             stdout_is_terminal: false,
             subfolder: None,
             now: NOW,
+            ahead: None,
             up: None,
         }
     }
@@ -259,6 +272,7 @@ pub struct Run<'w> {
     stdout_is_terminal: bool,
     subfolder: Option<String>,
     now: &'static str,
+    ahead: Option<i64>,
     up: Option<u64>,
 }
 
@@ -299,6 +313,13 @@ impl Run<'_> {
         self
     }
 
+    /// Lets time pass as the machine's clock says, which is ahead by some seconds, and in a hurry: a second more with each look
+    /// at it, so that nobody waits for long.
+    pub fn hurried(mut self, ahead: i64) -> Self {
+        self.ahead = Some(ahead);
+        self
+    }
+
     /// The machine has been running for so many seconds, without a break since the last such run that had fewer.
     pub fn up(mut self, seconds: u64) -> Self {
         self.up = Some(seconds);
@@ -323,10 +344,14 @@ impl Run<'_> {
         } else {
             Box::new(luca_secrets::sys::NoTerminal)
         };
+        let clock: Box<dyn Clock> = match self.ahead {
+            None => Box::new(TestClock { now: FixedClock(self.now.parse().unwrap()), up: self.up }),
+            Some(ahead) => Box::new(Hurry(AtomicI64::new(ahead))),
+        };
         let system = System {
             folder: self.subfolder.map_or(folder.clone(), |subfolder| folder.join(subfolder)),
             env: Environment::new(env),
-            clock: Box::new(TestClock { now: FixedClock(self.now.parse().unwrap()), up: self.up }),
+            clock,
             random: Box::new(OsRandom),
             disk: Disk::new(self.gate),
             terminal,

@@ -62,10 +62,16 @@ pub trait Credential {
     fn standing(&mut self, record: &RotationRecord) -> Result<Asked, Trouble>;
 
     /// Whether nobody needs the old credential any more, for an [`Action::Wait`](super::Action::Wait).
-    fn quiet(&mut self, step: &Step, record: &RotationRecord) -> Result<Quiet, Trouble>;
+    fn quiet(&mut self, step: &Step, record: &RotationRecord) -> Result<Quiet, Trouble> {
+        let _ = record;
+        Err(self.no_such(step))
+    }
 
     /// What an [`Action::Ask`](super::Action::Ask) asks a person.
-    fn question(&mut self, step: &Step, record: &RotationRecord) -> Result<Question, Trouble>;
+    fn question(&mut self, step: &Step, record: &RotationRecord) -> Result<Question, Trouble> {
+        let _ = record;
+        Err(self.no_such(step))
+    }
 
     /// Takes a person's answers, in the order of the question's fields, having looked at them: what is refused here has left
     /// no trace. Changes what was created. For an [`Action::Issue`](super::Action::Issue) it gets the new values from the
@@ -75,7 +81,15 @@ pub trait Credential {
         step: &Step,
         record: &RotationRecord,
         answers: Vec<SecretValue>,
-    ) -> Result<Created, Trouble>;
+    ) -> Result<Created, Trouble> {
+        let _ = (record, answers);
+        Err(self.no_such(step))
+    }
+
+    /// Says that no step of this kind needs what was called for.
+    fn no_such(&self, step: &Step) -> Trouble {
+        Trouble::held(format_args!("this rotation has no step {}", step.name))
+    }
 }
 
 /// The new values.

@@ -3,11 +3,10 @@
 
 use crate::name::SecretName;
 use crate::schema::{self, Entry};
-use crate::secret::SecretValue;
 use crate::store::{Material, RotationRecord, State, Values};
 use crate::sys::Random;
 
-use super::credential::{Answer, Asked, Created, Credential, Probed, Question, Quiet};
+use super::credential::{Answer, Asked, Created, Credential, Probed};
 use super::step::{Action, Step};
 use super::trouble::Trouble;
 
@@ -25,10 +24,6 @@ impl Generated {
     /// The value of the secret with this name.
     pub(super) fn new(name: SecretName, entry: Entry) -> Self {
         Self { name, entry }
-    }
-
-    fn no_such(&self, step: &Step) -> Trouble {
-        Trouble::held(format_args!("the rotation of {} has no step {}", self.name, step.name))
     }
 }
 
@@ -92,17 +87,5 @@ impl Credential for Generated {
     fn standing(&mut self, _: &RotationRecord) -> Result<Asked, Trouble> {
         // Whatever its programs were given counts: the store says what that is.
         Ok(Asked { current: Answer::None, pending: Answer::None })
-    }
-
-    fn quiet(&mut self, step: &Step, _: &RotationRecord) -> Result<Quiet, Trouble> {
-        Err(self.no_such(step))
-    }
-
-    fn question(&mut self, step: &Step, _: &RotationRecord) -> Result<Question, Trouble> {
-        Err(self.no_such(step))
-    }
-
-    fn answered(&mut self, step: &Step, _: &RotationRecord, _: Vec<SecretValue>) -> Result<Created, Trouble> {
-        Err(self.no_such(step))
     }
 }

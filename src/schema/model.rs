@@ -120,6 +120,28 @@ pub struct Entry {
     pub place: Place,
 }
 
+impl Entry {
+    /// A declaration that says no more than the type.
+    pub fn new(kind: Type, place: Place) -> Self {
+        Self {
+            secret: kind.is_secret(),
+            kind,
+            title: None,
+            description: None,
+            docs: None,
+            example: None,
+            required: true,
+            rules: Rules::default(),
+            generate: None,
+            rotate: None,
+            deprecated: None,
+            expires: None,
+            expiry_notice: EXPIRY_NOTICE_DAYS,
+            place,
+        }
+    }
+}
+
 /// The type of a secret's value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Type {

@@ -5,6 +5,8 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use super::trap::{Side, Trap};
+
 /// Takes connections on a port of its own and hands them on to a server's.
 pub struct Proxy {
     /// Its port, on 127.0.0.1.
@@ -20,14 +22,20 @@ struct Shared {
     is_over: AtomicBool,
     taken: AtomicUsize,
     turns: AtomicUsize,
+    trap: Trap,
 }
 
 impl Proxy {
     /// Starts one before a server on 127.0.0.1.
     pub fn before(server: u16) -> Self {
+        Self::with_trap(server, &Trap::default())
+    }
+
+    /// The same with a trap at each turn of the talk from the server to the client.
+    pub fn with_trap(server: u16, trap: &Trap) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(Shared { trap: trap.clone(), ..Shared::default() });
         let own = Arc::clone(&shared);
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
@@ -86,20 +94,30 @@ fn join(client: TcpStream, server: u16, shared: &Arc<Shared>) {
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let ends = [client.try_clone().unwrap(), server.try_clone().unwrap()];
     shared.open.lock().unwrap().extend(ends);
-    // Whether the server was the last to say something.
-    let answered = Arc::new(AtomicBool::new(true));
+    // Whether the server was the last to say something, and whether what it says next is held.
+    let (answered, is_held) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicBool::new(false)));
     for (mut from, mut to, is_answer) in
         [(client.try_clone().unwrap(), server.try_clone().unwrap(), false), (server, client, true)]
     {
-        let (shared, answered) = (Arc::clone(shared), Arc::clone(&answered));
+        let (shared, answered, is_held) = (Arc::clone(shared), Arc::clone(&answered), Arc::clone(&is_held));
         std::thread::spawn(move || {
             let mut buffer = [0; 16 * 1024];
-            while let Ok(length @ 1..) = from.read(&mut buffer) {
+            loop {
+                let length = from.read(&mut buffer).unwrap_or(0);
+                // An end is an answer too.
+                if is_answer && is_held.swap(false, Ordering::SeqCst) && !shared.trap.hold() || length == 0 {
+                    break;
+                }
                 if is_answer && shared.is_mute.load(Ordering::SeqCst) {
                     continue;
                 }
                 if answered.swap(is_answer, Ordering::SeqCst) && !is_answer {
                     shared.turns.fetch_add(1, Ordering::SeqCst);
+                    match shared.trap.turn() {
+                        Some(Side::Before) if !shared.trap.hold() => break,
+                        Some(Side::After) => is_held.store(true, Ordering::SeqCst),
+                        _ => {}
+                    }
                 }
                 if to.write_all(&buffer[..length]).is_err() {
                     break;

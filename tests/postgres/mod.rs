@@ -1,9 +1,11 @@
 //! PostgreSQL's passwords are replaced at a real server, through real SSH and real TLS.
 
 mod adopt;
-mod kinds;
 mod doubt;
+mod killed;
+mod kinds;
 mod measure;
+mod stand;
 mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -264,4 +266,14 @@ impl<'c> Walk<'c> {
     pub fn new_value(&self, key: &str) -> String {
         self.record.pending(&name(key)).unwrap().expose().to_owned()
     }
+}
+
+/// What keeps somebody from logging in, if anything does.
+pub fn login_problem(user: &str, password: &str, port: u16) -> Option<String> {
+    let address = format!("host=127.0.0.1 port={port} user={user} dbname=shop connect_timeout=10");
+    let mut config: tokio_postgres::Config = address.parse().unwrap();
+    config.password(password);
+    let connected = luca_secrets::sys::block_on(config.connect(tokio_postgres::NoTls)).unwrap();
+    let error = connected.err()?;
+    Some(error.as_db_error().map_or_else(|| error.to_string(), |answer| format!("{user}: {answer}")))
 }

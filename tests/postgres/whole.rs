@@ -259,16 +259,6 @@ impl Drop for OnDrop<'_> {
     }
 }
 
-/// What keeps somebody from logging in, if anything does.
-fn login_problem(user: &str, password: &str, port: u16) -> Option<String> {
-    let address = format!("host=127.0.0.1 port={port} user={user} dbname=shop connect_timeout=10");
-    let mut config: tokio_postgres::Config = address.parse().unwrap();
-    config.password(password);
-    let connected = luca_secrets::sys::block_on(config.connect(tokio_postgres::NoTls)).unwrap();
-    let error = connected.err()?;
-    Some(error.as_db_error().map_or_else(|| error.to_string(), |answer| format!("{user}: {answer}")))
-}
-
 /// The answer to a GET, or why there is none.
 fn asked(web: u16, path: &str) -> String {
     let ask = || -> std::io::Result<String> {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use super::{fleet, inside, killed_at, password, rotate, schema, stride};
+use super::{Moment, fleet, inside, killed_at, password, rotate, schema, stride};
 use crate::harness::World;
 use crate::harness::home::Home;
 use crate::push::{APPLY, Fleet};
@@ -57,7 +57,7 @@ fn a_machine_that_is_lost_is_replaced_by_one_that_has_only_the_store_s_home() {
     let mut killed = 0;
     for at in (1..).step_by(stride()) {
         let lost = shared.machine();
-        let is_killed = killed_at(&lost, at, &["--yes", "-q", "database.password"]);
+        let is_killed = killed_at(&lost, Moment::Effect(at), 0, &["--yes", "-q", "database.password"]);
         drop(lost);
         let other = shared.machine();
         let inside = inside(&other);
@@ -70,7 +70,7 @@ fn a_machine_that_is_lost_is_replaced_by_one_that_has_only_the_store_s_home() {
         killed += 1;
         for tries in 0.. {
             // Nobody can be at work on it any more.
-            let done = rotate(&other, &["--resume"]).at("2026-11-23T12:13:00Z").done();
+            let done = rotate(&other, &["--resume"]).hurried(3600).done();
             if done.code == 0 {
                 break;
             }
@@ -97,22 +97,28 @@ fn nobody_takes_over_what_another_machine_may_be_at_work_on() {
     other.forget_stores();
     // Killed right when it has written what it is about to do.
     let intends = |world: &World| inside(world).contains("outcome = \"intended\"");
-    for at in 1.. {
-        assert!(killed_at(&first, at, &["--yes", "-q", "database.password"]), "it came to its end");
-        if intends(&first) {
-            break;
-        }
+    for _ in 0..2 {
+        assert!(killed_at(&first, Moment::AfterCommit(1), 0, &["--yes", "-q", "database.password"]));
     }
     other.run(&["remote", "pull", "-q"]).success();
-    assert!(intends(&other));
+    assert!(intends(&first) && intends(&other));
+    let inside = inside(&other);
+    let intended = inside.split("intended = ").nth(1).and_then(|rest| rest.lines().next()).unwrap();
+    let intended: jiff::Timestamp = intended.parse().unwrap();
+    let after = |seconds| -> &'static str {
+        (intended + jiff::SignedDuration::from_secs(seconds)).to_string().leak()
+    };
+    let (last, free) = (after(13 * 60 - 1), after(13 * 60));
     let before = other.store_bytes();
-    let busy = "error: database.password: tester@[host] may be at work on it: bring the new database.password to all \
-                that use it\nhint: where that machine was lost, another one can take it over from \
-                2026-11-23T12:13:00Z on, or at a terminal a little earlier\nhint: nothing was changed\n";
+    let busy = format!(
+        "error: database.password: tester@[host] may be at work on it: bring the new database.password to all that \
+         use it\nhint: where that machine was lost, another one can take it over from {free} on, or at a terminal a \
+         little earlier\nhint: nothing was changed\n"
+    );
     for arguments in [["--resume", "database.password"], ["--undo", "database.password"]] {
-        rotate(&other, &[&arguments[..], &["--yes"]].concat()).at("2026-11-23T12:12:59Z").gives(5, "", busy);
+        rotate(&other, &[&arguments[..], &["--yes"]].concat()).at(last).gives(5, "", &busy);
     }
-    let adopt = rotate(&other, &["--adopt", "database.password"]).stdin("by hand 1234567890").done();
+    let adopt = rotate(&other, &["--adopt", "database.password"]).stdin("by hand 1234567890").at(last).done();
     assert_eq!(
         (adopt.code, adopt.stderr.contains("nobody takes it over before")),
         (5, true),
@@ -120,7 +126,7 @@ fn nobody_takes_over_what_another_machine_may_be_at_work_on() {
         adopt.stderr
     );
     assert!(other.store_bytes() == before);
-    let done = rotate(&other, &["--resume"]).at("2026-11-23T12:13:00Z").success();
+    let done = rotate(&other, &["--resume"]).at(free).success();
     assert!(done.stderr.contains("ok: database.password: rotated"), "{}", done.stderr);
     // The first one knows its own traces, and that it has lost.
     let done = rotate(&first, &["--resume"]).success();

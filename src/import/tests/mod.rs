@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::name::{SecretName, TargetName, VariableName};
 use crate::schema::{
-    Dialect, Entry, EnvFile, GithubScope, GithubTarget, Group, Place, Rules, Schema, Template, Type, Variable,
+    Dialect, Entry, EnvFile, GithubScope, GithubTarget, Group, Place, Schema, Template, Type, Variable,
 };
 use crate::secret::SecretValue;
 
@@ -59,22 +59,8 @@ fn place() -> Place {
 }
 
 pub(super) fn declare(schema: &mut Schema, secret: &str, title: &str, kind: Type) {
-    let entry = Entry {
-        secret: kind.is_secret(),
-        kind,
-        title: Some(title.to_owned()).filter(|title| !title.is_empty()),
-        description: None,
-        docs: None,
-        example: None,
-        required: true,
-        rules: Rules::default(),
-        generate: None,
-        rotate: None,
-        deprecated: None,
-        expires: None,
-        expiry_notice: 30,
-        place: place(),
-    };
+    let title = Some(title.to_owned()).filter(|title| !title.is_empty());
+    let entry = Entry { title, ..Entry::new(kind, place()) };
     schema.secrets.insert(name(secret), entry);
 }
 

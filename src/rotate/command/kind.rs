@@ -9,7 +9,7 @@ use crate::secret::SecretValue;
 use crate::store::{Material, RotationRecord, State, Values};
 use crate::sys::{Environment, OsRandom, Random};
 
-use super::super::credential::{Answer, Asked, Created, Credential, Probed, Question, Quiet};
+use super::super::credential::{Answer, Asked, Created, Credential, Probed, Quiet};
 use super::super::step::{Action, Step};
 use super::super::trouble::Trouble;
 use super::reply::Reply;
@@ -315,10 +315,6 @@ impl Credential for Command {
 
     fn quiet(&mut self, _: &Step, _: &RotationRecord) -> Result<Quiet, Trouble> {
         Ok(Quiet::Yes("the time has passed".to_owned()))
-    }
-
-    fn question(&mut self, _: &Step, _: &RotationRecord) -> Result<Question, Trouble> {
-        Err(Trouble::held("nothing is to be asked here"))
     }
 
     fn answered(

@@ -3,14 +3,14 @@
 
 use std::time::Duration;
 
-use crate::rotate::{Action, Answer, Asked, Created, Credential, Probed, Question, Quiet, Step, Trouble};
+use crate::rotate::{Action, Asked, Created, Credential, Probed, Quiet, Step, Trouble};
 use crate::schema;
 use crate::secret::SecretValue;
 use crate::store::{Material, RotationRecord, State, Values};
 use crate::sys::Random;
 
 use super::facts::{Facts, sessions};
-use super::proof::{Seen, answer, is_let_in, look, refuse_wrong};
+use super::proof::{Seen, is_let_in, look, refuse_wrong, standing};
 use super::roles::{Roles, joined};
 use super::site::Site;
 use super::sql;
@@ -47,10 +47,6 @@ impl Alternating {
         known.map_or(("the role in use".to_owned(), "the other role".to_owned()), |roles| {
             (roles.live, roles.idle)
         })
-    }
-
-    fn no_such(&self, step: &Step) -> Trouble {
-        Trouble::held(format_args!("the rotation of {} has no step {}", self.site.name, step.name))
     }
 
     /// The roles of a rotation under way.
@@ -321,13 +317,7 @@ impl Credential for Alternating {
     }
 
     fn standing(&mut self, record: &RotationRecord) -> Result<Asked, Trouble> {
-        let place = self.site.place(&record.current)?;
-        let (before, after) = (self.site.before(record)?, self.site.after(record)?);
-        let asked = visit(&self.site, &place, async |visit| {
-            let current = answer(visit, &before.0, &before.1).await;
-            Ok(Asked { current, pending: answer(visit, &after.0, &after.1).await })
-        });
-        Ok(asked.unwrap_or(Asked { current: Answer::Unknown, pending: Answer::Unknown }))
+        standing(&self.site, record)
     }
 
     fn quiet(&mut self, step: &Step, record: &RotationRecord) -> Result<Quiet, Trouble> {
@@ -337,13 +327,5 @@ impl Credential for Alternating {
             "quiet-new" => self.nobody_is(record, &roles.idle),
             _ => Err(self.no_such(step)),
         }
-    }
-
-    fn question(&mut self, step: &Step, _: &RotationRecord) -> Result<Question, Trouble> {
-        Err(self.no_such(step))
-    }
-
-    fn answered(&mut self, step: &Step, _: &RotationRecord, _: Vec<SecretValue>) -> Result<Created, Trouble> {
-        Err(self.no_such(step))
     }
 }

@@ -2,12 +2,14 @@
 
 use serde::Deserialize;
 
-use crate::rotate::{Answer, Trouble};
+use crate::rotate::{Answer, Asked, Trouble};
 use crate::secret::SecretValue;
+use crate::store::RotationRecord;
 
 use super::client::Session;
 use super::problem::{PgError, PgProblem};
-use super::visit::Visit;
+use super::site::Site;
+use super::visit::{Visit, visit};
 
 /// What somebody sees who has logged in.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -79,8 +81,19 @@ pub(super) async fn is_let_in(
     }
 }
 
+/// Which of the two logins of a rotation the server accepts.
+pub(super) fn standing(site: &Site, record: &RotationRecord) -> Result<Asked, Trouble> {
+    let place = site.place(&record.current)?;
+    let (before, after) = (site.before(record)?, site.after(record)?);
+    let asked = visit(site, &place, async |visit| {
+        let current = answer(visit, &before.0, &before.1).await;
+        Ok(Asked { current, pending: answer(visit, &after.0, &after.1).await })
+    });
+    Ok(asked.unwrap_or(Asked { current: Answer::Unknown, pending: Answer::Unknown }))
+}
+
 /// The same as an answer.
-pub(super) async fn answer(visit: &Visit<'_>, user: &str, password: &SecretValue) -> Answer {
+async fn answer(visit: &Visit<'_>, user: &str, password: &SecretValue) -> Answer {
     match is_let_in(visit, user, password).await {
         Ok(true) => Answer::Accepted,
         Ok(false) => Answer::Refused,

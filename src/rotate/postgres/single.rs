@@ -2,7 +2,7 @@
 //! run on the new one, their new logins are refused, while sessions that are open go on.
 
 use crate::name::SecretName;
-use crate::rotate::{Action, Answer, Asked, Created, Credential, Probed, Question, Quiet, Step, Trouble};
+use crate::rotate::{Action, Asked, Created, Credential, Probed, Step, Trouble};
 use crate::schema;
 use crate::secret::SecretValue;
 use crate::store::{Material, RotationRecord, State, Values};
@@ -10,7 +10,7 @@ use crate::sys::Random;
 
 use super::facts::Facts;
 use super::problem::{PgError, PgProblem};
-use super::proof::{answer, is_let_in, look, refuse_wrong};
+use super::proof::{is_let_in, look, refuse_wrong, standing};
 use super::site::Site;
 use super::sql;
 use super::visit::{Visit, visit};
@@ -32,10 +32,6 @@ impl Single {
     /// The login at this site.
     pub fn new(site: Site) -> Self {
         Self { site }
-    }
-
-    fn no_such(&self, step: &Step) -> Trouble {
-        Trouble::held(format_args!("the rotation of {} has no step {}", self.site.name, step.name))
     }
 
     fn set(&self, record: &RotationRecord, material: &str) -> Result<String, Trouble> {
@@ -226,24 +222,6 @@ impl Credential for Single {
     }
 
     fn standing(&mut self, record: &RotationRecord) -> Result<Asked, Trouble> {
-        let place = self.site.place(&record.current)?;
-        let (before, after) = (self.site.before(record)?, self.site.after(record)?);
-        let asked = visit(&self.site, &place, async |visit| {
-            let current = answer(visit, &before.0, &before.1).await;
-            Ok(Asked { current, pending: answer(visit, &after.0, &after.1).await })
-        });
-        Ok(asked.unwrap_or(Asked { current: Answer::Unknown, pending: Answer::Unknown }))
-    }
-
-    fn quiet(&mut self, step: &Step, _: &RotationRecord) -> Result<Quiet, Trouble> {
-        Err(self.no_such(step))
-    }
-
-    fn question(&mut self, step: &Step, _: &RotationRecord) -> Result<Question, Trouble> {
-        Err(self.no_such(step))
-    }
-
-    fn answered(&mut self, step: &Step, _: &RotationRecord, _: Vec<SecretValue>) -> Result<Created, Trouble> {
-        Err(self.no_such(step))
+        standing(&self.site, record)
     }
 }

@@ -10,7 +10,7 @@ use crate::secret::SecretValue;
 use crate::store::{Material, RotationRecord, State, Values};
 use crate::sys::{Clock, Random, SystemClock};
 
-use super::super::credential::{Answer, Asked, Created, Credential, Probed, Question, Quiet};
+use super::super::credential::{Answer, Asked, Created, Credential, Probed, Quiet};
 use super::super::step::{Action, Step};
 use super::super::trouble::Trouble;
 use super::bucket::{KeyedBucket, Pair};
@@ -300,10 +300,6 @@ impl Credential for IamKeys {
             "wait" => self.is_used(record),
             _ => Ok(Quiet::Yes("the time has passed".to_owned())),
         }
-    }
-
-    fn question(&mut self, _: &Step, _: &RotationRecord) -> Result<Question, Trouble> {
-        Err(Trouble::held("nothing is to be asked here"))
     }
 
     fn answered(

@@ -2,7 +2,7 @@ use jiff::civil::{date, time};
 use proptest::prelude::*;
 
 use super::*;
-use crate::schema::{Place, Rules, Type, Window};
+use crate::schema::{Place, Type, Window};
 
 const DAY: i64 = 86_400;
 
@@ -37,22 +37,8 @@ fn nights() -> Window {
 }
 
 fn declared(rotation: &Rotation) -> Entry {
-    Entry {
-        kind: Type::Password,
-        title: None,
-        description: None,
-        docs: None,
-        example: None,
-        required: true,
-        secret: true,
-        rules: Rules::default(),
-        generate: None,
-        rotate: Some(rotation.clone()),
-        deprecated: None,
-        expires: None,
-        expiry_notice: 30,
-        place: Place { file: std::path::Path::new("s.toml").into(), line: 1, column: 1 },
-    }
+    let place = Place { file: std::path::Path::new("s.toml").into(), line: 1, column: 1 };
+    Entry { rotate: Some(rotation.clone()), ..Entry::new(Type::Password, place) }
 }
 
 /// What `f` makes of the terms of a rotation.

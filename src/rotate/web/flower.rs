@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::http::Method;
 use crate::name::SecretName;
-use crate::rotate::credential::{Answer, Asked, Created, Credential, Probed, Question, Quiet};
+use crate::rotate::credential::{Answer, Asked, Created, Credential, Probed, Quiet};
 use crate::rotate::kinds::World;
 use crate::rotate::step::{Action, Step};
 use crate::rotate::trouble::{Trouble, TroubleKind};
@@ -65,10 +65,6 @@ impl FlowerPassword {
         let username = world.document.get(&settings.username);
         let (name, entry, previous) = (name.clone(), entry.clone(), settings.previous.clone());
         Ok(Self { name, entry, previous, username, grace: rotation.grace.unwrap_or_default(), page })
-    }
-
-    fn no_such(&self, step: &Step) -> Trouble {
-        Trouble::held(format_args!("the rotation of {} has no step {}", self.name, step.name))
     }
 
     fn username(&self) -> Result<&SecretValue, Trouble> {
@@ -312,13 +308,5 @@ impl Credential for FlowerPassword {
             }
             _ => Err(self.no_such(step)),
         }
-    }
-
-    fn question(&mut self, step: &Step, _: &RotationRecord) -> Result<Question, Trouble> {
-        Err(self.no_such(step))
-    }
-
-    fn answered(&mut self, step: &Step, _: &RotationRecord, _: Vec<SecretValue>) -> Result<Created, Trouble> {
-        Err(self.no_such(step))
     }
 }

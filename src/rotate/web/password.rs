@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::name::SecretName;
-use crate::rotate::credential::{Answer, Asked, Created, Credential, Probed, Question, Quiet};
+use crate::rotate::credential::{Answer, Asked, Created, Credential, Probed};
 use crate::rotate::kinds::World;
 use crate::rotate::step::{Action, Step};
 use crate::rotate::trouble::Trouble;
@@ -59,10 +59,6 @@ impl UserPassword {
         let manager = Manager::new(Host::new(server, world)?, settings.manage.clone());
         let user = settings.user.render(&|name| world.document.get(name)).ok();
         Ok(Self { name: name.clone(), entry: entry.clone(), user, manager, login })
-    }
-
-    fn no_such(&self, step: &Step) -> Trouble {
-        Trouble::held(format_args!("the rotation of {} has no step {}", self.name, step.name))
     }
 
     fn user(&self) -> Result<&SecretValue, Trouble> {
@@ -339,17 +335,5 @@ impl Credential for UserPassword {
         let answer = self.look(record)?;
         let said = |name: &str| if answer[name] == true { Answer::Accepted } else { Answer::Refused };
         Ok(Asked { current: said("current"), pending: said("pending") })
-    }
-
-    fn quiet(&mut self, step: &Step, _: &RotationRecord) -> Result<Quiet, Trouble> {
-        Err(self.no_such(step))
-    }
-
-    fn question(&mut self, step: &Step, _: &RotationRecord) -> Result<Question, Trouble> {
-        Err(self.no_such(step))
-    }
-
-    fn answered(&mut self, step: &Step, _: &RotationRecord, _: Vec<SecretValue>) -> Result<Created, Trouble> {
-        Err(self.no_such(step))
     }
 }

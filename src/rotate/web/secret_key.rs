@@ -72,10 +72,6 @@ impl SecretKey {
         self.settings.longest_age().max(self.grace.unwrap_or_default())
     }
 
-    fn no_such(&self, step: &Step) -> Trouble {
-        Trouble::held(format_args!("the rotation of {} has no step {}", self.name, step.name))
-    }
-
     /// What an application says of itself.
     fn ask(manager: &Manager, task: &str, values: &[(&str, Option<&SecretValue>)]) -> Result<Value, Trouble> {
         let question = values.iter().filter_map(|(name, value)| Some((*name, (*value)?))).collect();

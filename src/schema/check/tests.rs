@@ -12,22 +12,7 @@ use crate::schema::{Place, Policy, Rotation, Rules, Severity, TypeMismatch};
 const TODAY: Date = date(2026, 11, 23);
 
 fn entry(kind: Type) -> Entry {
-    Entry {
-        secret: kind.is_secret(),
-        kind,
-        title: None,
-        description: None,
-        docs: None,
-        example: None,
-        required: true,
-        rules: Rules::default(),
-        generate: None,
-        rotate: None,
-        deprecated: None,
-        expires: None,
-        expiry_notice: 30,
-        place: Place { file: Path::new("schemas/secrets.toml").into(), line: 1, column: 1 },
-    }
+    Entry::new(kind, Place { file: Path::new("schemas/secrets.toml").into(), line: 1, column: 1 })
 }
 
 fn with_rules(kind: Type, rules: Rules) -> Entry {

@@ -43,22 +43,8 @@ impl Random for Broken {
 }
 
 fn entry(kind: Type, generate: Option<Policy>, rules: Rules) -> Entry {
-    Entry {
-        secret: kind.is_secret(),
-        kind,
-        title: None,
-        description: None,
-        docs: None,
-        example: None,
-        required: true,
-        rules,
-        generate,
-        rotate: None,
-        deprecated: None,
-        expires: None,
-        expiry_notice: 30,
-        place: Place { file: Path::new("s.toml").into(), line: 1, column: 1 },
-    }
+    let place = Place { file: Path::new("s.toml").into(), line: 1, column: 1 };
+    Entry { rules, generate, ..Entry::new(kind, place) }
 }
 
 fn policy(alphabet: Alphabet, length: usize) -> Policy {

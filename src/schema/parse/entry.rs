@@ -5,7 +5,7 @@ use std::collections::btree_map::Entry as Slot;
 
 use crate::name::{NameError, SecretName, is_secret_part};
 use crate::schema::check::compile_pattern;
-use crate::schema::model::{EXPIRY_NOTICE_DAYS, Entry, Group, Place, Rules, Schema, Type};
+use crate::schema::model::{Entry, Group, Place, Rules, Schema, Type};
 
 use super::context::Context;
 use super::target::require;
@@ -117,22 +117,7 @@ fn attribute(
 }
 
 fn entry(context: Context<'_>, name: &SecretName, at: &Key<'_>, value: &Value<'_>) -> Entry {
-    let mut entry = Entry {
-        kind: Type::String,
-        title: None,
-        description: None,
-        docs: None,
-        example: None,
-        required: true,
-        secret: true,
-        rules: Rules::default(),
-        generate: None,
-        rotate: None,
-        deprecated: None,
-        expires: None,
-        expiry_notice: EXPIRY_NOTICE_DAYS,
-        place: context.place(&at.span()),
-    };
+    let mut entry = Entry::new(Type::String, context.place(&at.span()));
     let Node::Table(table) = value.get_ref() else { return entry };
     if let Some((key, value)) = table.get_key_value("type") {
         entry.kind = kind(context, key, value).unwrap_or(Type::String);
