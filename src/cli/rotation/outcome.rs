@@ -117,8 +117,9 @@ impl Outcome {
                 return Ok(());
             }
             Ending::Resting { until, why } => {
-                let until = until.map(|until| format!(", not before {until}")).unwrap_or_default();
-                context.ui.ok(&format!("{name}: in use; the old one is ended later{until}: {why}"));
+                // Where the time is known nothing else is to be said.
+                let when = until.map_or_else(|| format!(": {why}"), |until| format!(", not before {until}"));
+                context.ui.ok(&format!("{name}: in use; the old one is ended later{when}"));
                 context.ui.hint(&format!("{resume} goes on then, and `rotate --due` does by itself; {undo} takes it back"));
                 return Ok(());
             }
@@ -145,9 +146,11 @@ impl Outcome {
                     context.ui.say(&format!("{name}: {line}"));
                 }
                 let failure = Failure::new(format_args!("{name}: held: {trouble}")).kind(Kind::Held);
-                hinted(failure, trouble).hint(format_args!(
-                    "when that is mended, {resume}; or {undo}; or, for a value that works already, `luca-secrets rotate --adopt {name}`"
-                ))
+                hinted(failure, trouble)
+                    .hint(format_args!("when that is mended, {resume} goes on; {undo} takes it back"))
+                    .hint(format_args!(
+                        "`luca-secrets rotate --adopt {name}` takes over a value that works already, changed by hand"
+                    ))
             }
             Ending::Busy(trouble) => {
                 let failure = Failure::new(format_args!("{name}: {trouble}")).kind(Kind::Changed);
@@ -223,11 +226,12 @@ fn tried(note: &EffectNote) -> String {
     format!("tried {}, {}: {outcome}{evidence}", note.step, note.intended)
 }
 
-/// The steps of a way, in lines with their numbers.
-pub(in crate::cli) fn shown_steps(steps: &[Step]) -> Vec<String> {
+/// The steps of a way, in lines with their numbers; the first ones are done.
+pub(in crate::cli) fn shown_steps(steps: &[Step], done: usize) -> Vec<String> {
     let line = |(step, number): (&Step, usize)| {
         let is_final = if step.is_final { ", from which there is no way back" } else { "" };
-        format!("  {number}. {}{is_final}", step.shown)
+        let is_done = if number <= done { " (done)" } else { "" };
+        format!("  {number}. {}{is_final}{is_done}", step.shown)
     };
     steps.iter().zip(1..).map(line).collect()
 }

@@ -67,7 +67,7 @@ impl Engine<'_> {
             if self.outside.watch.is_interrupted() {
                 return Err(Ending::Left(interrupted()));
             }
-            let left = until.duration_since(now).unsigned_abs().min(lease - waited);
+            let left = until.duration_since(now).unsigned_abs().min(lease.saturating_sub(waited));
             let who = format!("{} may be at work on it", self.record().by);
             self.outside.seen.waits(&Step { shown: who, ..step.clone() }, left);
             self.outside.watch.pause(left.min(TICK));

@@ -136,6 +136,8 @@ struct Inner {
     is_person_there: bool,
     /// Whether a run waits for another machine.
     is_patient: bool,
+    /// Whether each machine knows the other one's traces from its own.
+    are_apart: bool,
 }
 
 /// Shared by everything in it.
@@ -176,6 +178,7 @@ impl World {
             runs: 0,
             is_person_there: true,
             is_patient: true,
+            are_apart: true,
         };
         Self(Rc::new(RefCell::new(inner)), Rc::default())
     }
@@ -390,6 +393,10 @@ impl World {
         self.0.borrow_mut().is_patient = is_patient;
     }
 
+    pub(super) fn set_apart(&self, are_apart: bool) {
+        self.0.borrow_mut().are_apart = are_apart;
+    }
+
     /// Nothing fails any more.
     pub(super) fn mend(&self) {
         let mut inner = self.0.borrow_mut();
@@ -494,7 +501,7 @@ impl<'w> Machine<'w> {
         let seat = || Seat { world: self.world, number: self.number };
         Parts {
             by: format!("run {}", self.run),
-            holder: format!("machine {}", self.number),
+            holder: format!("machine {}", if self.world.0.borrow().are_apart { self.number } else { 0 }),
             waits: self.world.0.borrow().is_patient,
             seats: [seat(), seat(), seat(), seat(), seat(), seat()],
         }
