@@ -47,6 +47,11 @@ pub fn tools() -> PathBuf {
     std::path::absolute(folder).unwrap()
 }
 
+/// How many rotations one after the other: few, or as many as a long run is told to do.
+pub fn rotations() -> usize {
+    std::env::var("LUCA_SECRETS_ROTATIONS").map_or(3, |text| text.parse().unwrap())
+}
+
 /// The path of the built program.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_luca-secrets");
 

@@ -63,6 +63,11 @@ impl Ui {
         self.live
     }
 
+    /// Whether no talk is wanted.
+    pub(super) const fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// Draws lines at the end, over those that were drawn there before. Whatever is said next takes their place.
     pub(super) fn draw(&mut self, lines: &[String]) {
         if !self.live || self.drawn == 0 && lines.is_empty() {

@@ -31,6 +31,7 @@ mod tests;
 
 pub use lease::busy_until;
 pub use patience::Patience;
+use rest::{THEN, cause};
 
 /// What the engine needs beside the credential.
 pub struct Outside<'e> {
@@ -257,7 +258,7 @@ impl<'e> Engine<'e> {
             Direction::Forward => (State::Done, record.changes_of(&record.pending)),
             Direction::Back { .. } => (State::Undone, record.changes_of(&record.current)),
         };
-        let reason = record.reason.clone().unwrap_or_default();
+        let reason = cause(record.reason.as_deref().unwrap_or_default()).to_owned();
         let ended = RotationRecord { state, ..record.ended() };
         match self.write(ended, &values, false) {
             Ok(()) if state == State::Done => Ending::Done,
@@ -309,7 +310,7 @@ impl<'e> Engine<'e> {
             Some(reason)
                 if matches!(held.direction, Direction::Back { .. }) && !reason.contains(&trouble.message) =>
             {
-                format!("{reason}; then: {}", trouble.message)
+                format!("{}{THEN}{}", cause(reason), trouble.message)
             }
             _ => trouble.message.clone(),
         });

@@ -1,8 +1,4 @@
-//! The same rotations by the command: with the journal in the store, killed at every step, and taken up again.
-
-use std::io::{BufRead, BufReader};
-use std::process::Stdio;
-use std::time::Duration;
+//! The same rotations by the command: with the journal in the store, left and taken up again.
 
 use crate::harness::{Done, World};
 
@@ -78,59 +74,6 @@ fn a_key_rests_for_a_fortnight_between_two_runs_and_nobody_is_signed_out() {
     assert!(seen.well > 20 && seen.wrong.is_empty(), "{seen:?}");
 }
 
-#[test]
-#[ignore = "needs sshd, Django and gunicorn; run tests/run"]
-fn a_password_survives_a_kill_at_every_step() {
-    let app = App::start(KEY, PASSWORD);
-    let lets_in = |password: &str| {
-        app.browser().post("/sign-in/", &[("username", "alice"), ("password", password)]).unwrap().status
-            == 200
-    };
-    let mut values = Vec::new();
-    for kill in 0.. {
-        let before = app.get("alice.password");
-        let is_over = killed(&app.world, "alice.password", kill, Duration::from_millis(120));
-        resumed(&app.world, "alice.password");
-        let after = app.get("alice.password");
-        assert!(lets_in(&after), "killed after line {kill}");
-        assert!(before == after || !lets_in(&before), "killed after line {kill}");
-        values.push(after);
-        if is_over {
-            break;
-        }
-    }
-    assert!(values.len() > 3);
-    for value in values {
-        assert!(!app.host.log().contains(&value) && !app.read("gunicorn.log").contains(&value));
-    }
-}
-
-#[test]
-#[ignore = "needs sshd, Django and gunicorn; run tests/run"]
-fn a_key_survives_kills_all_along() {
-    let app = App::start(&KEY.replace(", [", ", session-age = \"1s\", reset-timeout = \"1s\", ["), PASSWORD);
-    std::fs::write(app.path("short-lives"), "").unwrap();
-    // Every fifth line of the progress: the whole takes minutes.
-    for kill in (0..).step_by(5) {
-        // Signed in a world in which nobody rotates; no life of its own ends it.
-        let signed = app.browser().get("/signed/").unwrap().body;
-        let before = app.get("django.secret_key");
-        let is_over = killed(&app.world, "django.secret_key", kill, Duration::from_millis(150));
-        let is_dropped = !app.read("app.env").contains(&before);
-        let status = app.browser().get(&format!("/signed/?given={signed}"));
-        assert!(is_dropped || status.is_none_or(|reply| reply.status == 200), "killed after line {kill}");
-        resumed(&app.world, "django.secret_key");
-        assert!(!app.read("app.env").contains("FALLBACKS"), "killed after line {kill}");
-        let key = app.get("django.secret_key");
-        assert!(app.read("app.env").contains(&key));
-        app.signed_in("bob", BOBS);
-        if is_over {
-            assert!(kill > 4);
-            break;
-        }
-    }
-}
-
 /// A `manage.py` that ends where it would first say that a password is set.
 const DEAF: &str = r#"
 class Deaf:
@@ -166,40 +109,6 @@ fn a_reply_that_is_lost_makes_no_second_value() {
     let after = app.get("alice.password");
     assert!(after != before);
     app.signed_in("alice", &after);
-}
-
-/// Starts a rotation and kills it some time after so many lines of its progress. Whether it had ended by itself.
-pub fn killed(world: &World, name: &str, lines: usize, later: Duration) -> bool {
-    let mut child = world
-        .spawn(&["rotate", "--yes", "--local", name])
-        .stderr(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut progress = BufReader::new(child.stderr.take().unwrap()).lines();
-    for _ in 0..lines {
-        if progress.next().is_none() {
-            break;
-        }
-    }
-    std::thread::sleep(later);
-    let is_over = child.try_wait().unwrap().is_some();
-    child.kill().unwrap();
-    child.wait().unwrap();
-    is_over
-}
-
-/// Takes up what is under way until nothing is.
-pub fn resumed(world: &World, name: &str) {
-    for _ in 0..5 {
-        let done = world.spawn(&["rotate", "--yes", "--local", "--resume"]).output().unwrap();
-        let said = String::from_utf8(done.stderr).unwrap();
-        if said.contains("there is nothing to rotate") {
-            return;
-        }
-        assert!(matches!(done.status.code(), Some(0 | 1)), "{name}: {said}");
-    }
-    panic!("{name} comes to no end");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use crate::harness::sshd::{self, Sshd};
 use crate::harness::{Done, Run, World, tools};
 
 use super::http::Browser;
+use super::kills::HOOK;
 
 /// The password of the user who is not rotated.
 pub const BOBS: &str = "bobs own password";
@@ -26,6 +27,7 @@ const PROJECT: [&str; 5] = ["manage.py", "settings.py", "backend.py", "shop.py",
 
 /// Starts gunicorn, or has it begin with new processes and waits for the end of the old ones: for a moment both answer.
 const RESTART: &str = r#"#!/bin/sh
+$HOOK
 if [ ! -e gunicorn.pid ]; then
     exec "$PYTHON" -m gunicorn --daemon --pid gunicorn.pid --workers 2 --log-file gunicorn.log -b "127.0.0.1:$PORT" shop:application
 fi
@@ -90,8 +92,10 @@ impl App {
             std::fs::copy(from, self.folder().join(name)).unwrap();
         }
         let python = tools().join("python/bin/python");
-        let restart =
-            RESTART.replace("$PYTHON", python.to_str().unwrap()).replace("$PORT", &self.port.to_string());
+        let restart = RESTART
+            .replace("$HOOK", HOOK)
+            .replace("$PYTHON", python.to_str().unwrap())
+            .replace("$PORT", &self.port.to_string());
         std::fs::write(self.path("restart"), restart).unwrap();
         let executable = std::os::unix::fs::PermissionsExt::from_mode(0o700);
         std::fs::set_permissions(self.path("restart"), executable).unwrap();

@@ -1,207 +1,14 @@
 //! `flower` on a real Flower, with a Celery worker and Redis.
 
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::io::Write as _;
 
 use luca_secrets::rotate::{Answer, TroubleKind};
 
-use crate::harness::sshd::{self, Sshd};
-use crate::harness::{World, tools};
+use crate::harness::rotations;
 
 use super::by_hand::ByHand;
-use super::command::{killed, resumed};
+use super::garden::{Garden, knock, passwords};
 use super::observer::{Look, Observer, watch_processes};
-
-/// Flower's start as cookiecutter-django has it, but for the file of settings: on its command line a password would show
-/// in the list of processes.
-const START: &str = r#"#!/bin/sh
-set -a
-. ./app.env
-printf 'basic_auth = ["%s"]\n' "$(printf '%s:%s' "$CELERY_FLOWER_USER" "$CELERY_FLOWER_PASSWORD" | sed 's/,/", "/g')" >flowerconfig.py
-exec "$PYTHON" -m celery -A tasks flower --address=127.0.0.1 --port="$PORT" --conf=flowerconfig.py >>flower.log 2>&1
-"#;
-
-/// Starts it anew, as recreating its container does.
-const RESTART: &str = r#"#!/bin/sh
-if [ -e flower.pid ]; then kill "$(cat flower.pid)"; while kill -0 "$(cat flower.pid)" 2>/dev/null; do sleep 0.05; done; fi
-setsid ./start </dev/null >/dev/null 2>&1 &
-echo $! >flower.pid
-"#;
-
-/// Flower, its worker and its broker on a server.
-struct Garden {
-    world: World,
-    host: Sshd,
-    port: u16,
-    _broker: Running,
-    _worker: Running,
-}
-
-/// A program that is stopped when dropped.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-impl Garden {
-    fn start() -> Self {
-        let host = Sshd::start();
-        let folder = host.path("app");
-        std::fs::create_dir(&folder).unwrap();
-        let (port, broker) = (sshd::free_port("127.0.0.1"), sshd::free_port("127.0.0.1"));
-        let running = redis(&folder, broker);
-        let url = format!("redis://127.0.0.1:{broker}/0");
-        let tasks = format!(
-            "from celery import Celery\n\napp = Celery(\"tasks\", broker={url:?}, backend={url:?})\n"
-        );
-        std::fs::write(folder.join("tasks.py"), tasks).unwrap();
-        let python = tools().join("python/bin/python");
-        for (name, text) in [("start", START), ("restart", RESTART)] {
-            let text = text.replace("$PYTHON", python.to_str().unwrap()).replace("$PORT", &port.to_string());
-            std::fs::write(folder.join(name), text).unwrap();
-            let executable = std::os::unix::fs::PermissionsExt::from_mode(0o700);
-            std::fs::set_permissions(folder.join(name), executable).unwrap();
-        }
-        let worker = worker(&python, &folder);
-        let garden = Self { world: World::new(), host, port, _broker: running, _worker: worker };
-        garden.world.write("schemas/schema.toml", garden.schema());
-        garden.world.run(&["generate", "-q", "--missing"]).success();
-        garden.world.run(&["set", "-q", "flower.username"]).stdin("gardener").success();
-        garden.push();
-        garden
-    }
-
-    fn schema(&self) -> String {
-        let folder = self.host.path("app").display().to_string();
-        format!(
-            r#"
-[secrets.flower.username]
-secret = false
-[secrets.flower.password]
-type = "password"
-generate = {{ length = 40 }}
-rotate = {{ with = "flower", on = "web", url = "http://127.0.0.1:{port}/api/workers", from = "server" }}
-[secrets.flower.previous]
-type = "password"
-required = false
-[env-file.django]
-path = ".django"
-[env-file.django.variables]
-CELERY_FLOWER_USER = {{ value = "{{{{ flower.username }}}}", read-by = "flower" }}
-CELERY_FLOWER_PASSWORD = {{ value = "{{{{ flower.password }}}}{{% if flower.previous is defined %}},{{{{ flower.username }}}}:{{{{ flower.previous }}}}{{% endif %}}", read-by = "flower" }}
-[server.web]
-address = "{address}"
-port = "{ssh_port}"
-user = "{user}"
-host-keys = "{host_key}"
-key = {{ file = "{client_key}" }}
-[[server.web.install]]
-env-file = "django"
-to = "{folder}/app.env"
-apply = {{ in = "{folder}", run = ["./restart"], within = "30s" }}
-health = {{ url = "http://127.0.0.1:{port}/healthcheck", within = "30s", every = "1s", in-a-row = 1 }}
-"#,
-            port = self.port,
-            address = self.host.address,
-            ssh_port = self.host.port,
-            user = sshd::user(),
-            host_key = self.host.host_key("ed25519"),
-            client_key = self.host.client_key().display(),
-        )
-    }
-
-    fn push(&self) {
-        self.world.run(&["push", "server.web", "--yes", "-q"]).success();
-    }
-
-    fn read(&self, name: &str) -> String {
-        std::fs::read_to_string(self.host.path("app").join(name)).unwrap_or_default()
-    }
-
-    fn password(&self) -> String {
-        self.world.run(&["get", "flower.password"]).success().stdout.trim_end().to_owned()
-    }
-}
-
-impl Drop for Garden {
-    fn drop(&mut self) {
-        let flower = self.read("flower.pid").trim().parse::<i32>().ok();
-        let flower = flower.and_then(rustix::process::Pid::from_raw);
-        if let Some(id) = flower {
-            let _ = rustix::process::kill_process(id, rustix::process::Signal::KILL);
-        }
-    }
-}
-
-fn redis(folder: &Path, port: u16) -> Running {
-    let child = Command::new("redis-server")
-        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
-        .current_dir(folder)
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap_or_else(|error| panic!("redis-server: {error}; run tests/tools/install"));
-    let running = Running(child);
-    until("redis", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
-    running
-}
-
-fn worker(python: &Path, folder: &Path) -> Running {
-    let log = std::fs::File::create(folder.join("worker.log")).unwrap();
-    let child = Command::new(python)
-        .args(["-m", "celery", "-A", "tasks", "worker", "--pool=solo", "--loglevel=info"])
-        .current_dir(folder)
-        .stdout(log.try_clone().unwrap())
-        .stderr(log)
-        .spawn()
-        .unwrap();
-    let running = Running(child);
-    let log: PathBuf = folder.join("worker.log");
-    until("the worker", || std::fs::read_to_string(&log).unwrap_or_default().contains("ready."));
-    running
-}
-
-fn until(what: &str, holds: impl Fn() -> bool) {
-    let end = Instant::now() + Duration::from_mins(1);
-    while !holds() {
-        assert!(Instant::now() < end, "{what} does not start");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
-/// The status that Flower answers with to this user and password; nothing if nobody answers.
-fn knock(port: u16, user: &str, password: &str) -> Option<u16> {
-    use std::io::{Read, Write};
-    let pair = luca_base64(format!("{user}:{password}").as_bytes());
-    let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).ok()?;
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    let request = format!(
-        "GET /api/workers HTTP/1.0\r\nHost: 127.0.0.1\r\nAuthorization: Basic {pair}\r\nConnection: close\r\n\r\n"
-    );
-    stream.write_all(request.as_bytes()).ok()?;
-    let mut text = String::new();
-    stream.read_to_string(&mut text).ok()?;
-    text.split(' ').nth(1)?.parse().ok()
-}
-
-/// Base64 with padding (RFC 4648, section 4).
-fn luca_base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for group in bytes.chunks(3) {
-        let word =
-            group.iter().fold(0u32, |word, byte| word << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
-        for place in 0..4 {
-            let letter = LETTERS[(word >> (18 - 6 * place)) as usize & 0x3f];
-            text.push(if place <= group.len() { char::from(letter) } else { '=' });
-        }
-    }
-    text
-}
 
 /// Somebody who comes with this password every 50 ms.
 fn knocking(port: u16, password: &str) -> Observer<()> {
@@ -273,20 +80,47 @@ fn flower_takes_both_passwords_in_between_and_then_only_the_new_one() {
     nobody_there_is_no_refusal(&garden);
 }
 
+/// Somebody who comes every 50 ms with what the server's env file says at that moment, which may be two passwords.
+pub fn following(garden: &Garden) -> Observer<()> {
+    let (port, file) = (garden.port, garden.path("app.env"));
+    Observer::start((), move |()| {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let statuses: Vec<Option<u16>> =
+            passwords(&text).iter().map(|password| knock(port, "gardener", password)).collect();
+        if statuses.contains(&Some(200)) {
+            Look::Well
+        } else if statuses.contains(&None) {
+            Look::Silent
+        } else {
+            Look::Wrong(format!("{statuses:?}"))
+        }
+    })
+}
+
 #[test]
 #[ignore = "needs sshd, Redis, Celery and Flower; run tests/run"]
-fn flower_s_password_survives_kills_all_along() {
+fn nobody_is_refused_in_many_rotations() {
     let garden = Garden::start();
-    for kill in [1, 8, 30] {
-        let before = garden.password();
-        let is_over = killed(&garden.world, "flower.password", kill, Duration::from_millis(400));
-        resumed(&garden.world, "flower.password");
-        let after = garden.password();
-        let knock = |password: &str| knock(garden.port, "gardener", password);
-        assert_eq!(knock(&after), Some(200), "killed after line {kill}");
-        assert!(before == after || knock(&before) == Some(401), "killed after line {kill}");
-        assert_eq!(garden.world.run(&["get", "flower.previous"]).done().code, 1, "killed after line {kill}");
-        assert_eq!(is_over, kill == 30, "after line {kill}");
+    let watched = following(&garden);
+    let mut all = vec![garden.password()];
+    for number in 0..rotations() {
+        let done = garden.world.run(&["rotate", "--yes", "--local", "flower.password"]).done();
+        assert_eq!(done.code, 0, "{number}: {}", done.stderr);
+        all.push(garden.password());
+    }
+    let ((), seen) = watched.end();
+    assert!(seen.well > rotations() && seen.wrong.is_empty(), "{seen:?}");
+    let text = format!(
+        "flower: {} rotations: {} logins, {} without an answer while Flower started, none refused\n",
+        rotations(),
+        seen.well,
+        seen.silent
+    );
+    std::io::stderr().write_all(text.as_bytes()).unwrap();
+    let last = all.pop().unwrap();
+    assert_eq!(knock(garden.port, "gardener", &last), Some(200));
+    for (number, old) in all.iter().enumerate() {
+        assert_eq!(knock(garden.port, "gardener", old), Some(401), "{number}");
     }
 }
 

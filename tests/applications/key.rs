@@ -14,13 +14,13 @@ const KEY: &str = r#"{ with = "django-secret-key", [manage] }"#;
 const PASSWORD: &str = r#"{ with = "generated" }"#;
 
 /// What somebody has from the application at one moment: a session, a link to reset a password, and a signed value.
-struct Held {
+pub struct Held {
     browser: Browser,
     token: String,
     signed: String,
 }
 
-fn taken(app: &App) -> Held {
+pub fn taken(app: &App) -> Held {
     let mut browser = app.signed_in("bob", BOBS);
     let token = browser.get("/token/").unwrap().body;
     let signed = browser.get("/signed/").unwrap().body;
@@ -29,7 +29,7 @@ fn taken(app: &App) -> Held {
 
 impl Held {
     /// What of it the application still takes: the session, the link, the signed value.
-    fn accepted(&mut self, app: &App) -> [bool; 3] {
+    pub fn accepted(&mut self, app: &App) -> [bool; 3] {
         let who = self.browser.get("/who/").unwrap();
         assert!(matches!(who.status, 200 | 401), "{}: {}", who.body, app.read("gunicorn.log"));
         let mut anybody = app.browser();

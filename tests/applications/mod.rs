@@ -6,8 +6,10 @@ mod command;
 mod compose;
 mod django;
 mod flower;
+mod garden;
 mod http;
 mod key;
+mod kills;
 mod observer;
 mod password;
 

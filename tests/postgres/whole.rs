@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::harness::World;
 use crate::harness::postgres::wait_until;
+use crate::harness::{World, rotations};
 
 /// A project whose Django runs on a server.
 struct Live {
@@ -272,11 +272,6 @@ fn asked(web: u16, path: &str) -> String {
         Ok(answer)
     };
     ask().unwrap_or_else(|error| error.to_string())
-}
-
-/// How many rotations: few, or as many as a long run is told to do.
-fn rotations() -> usize {
-    std::env::var("LUCA_SECRETS_ROTATIONS").map_or(3, |text| text.parse().unwrap())
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::json;
 
-use super::command_line::on_terminal;
+use super::people::on_terminal_with;
 use crate::harness::{NOW, World};
 
 const OLD: &str = "OldCanaryOfTheRest1234567";
@@ -65,7 +65,9 @@ fn nobody_sleeps_out_a_grace_unattended_and_the_next_look_ends_it() {
 fn a_person_sees_how_long_it_takes_and_leaves_without_losing_anything() {
     let world = project();
     let steps = ["wait left … (Ctrl-C leaves it", "type \\x03", "end"];
-    let (code, shown) = on_terminal(&world, &["rotate", "--local", "--yes", "mail.key"], &steps);
+    // What it draws over is shown by terminals that can.
+    let env = [("TERM", "xterm")];
+    let (code, shown) = on_terminal_with(&world, &env, &["rotate", "--local", "--yes", "mail.key"], &steps);
     assert_eq!(code, 0, "{shown}");
     assert!(shown.contains(" mail.key: in use; the old one is ended later, not before "), "{shown}");
     let new = value(&world, "mail.key");

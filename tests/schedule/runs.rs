@@ -1,12 +1,12 @@
 //! What `schedule install` writes, run as the scheduler runs it.
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 
 use super::{both_due, project, value, versions};
 use crate::harness::home::Home;
-use crate::harness::{IDENTITY, PROGRAM, World};
+use crate::harness::{IDENTITY, PROGRAM, World, tools};
 
 const UNIT: &str = "units/luca-secrets-project.service";
 
@@ -136,9 +136,7 @@ fn the_line_for_cron_does_what_is_due() {
 /// The jobs of a workflow, by Python's parser.
 fn workflow(path: &Path) -> serde_json::Value {
     let script = "import json, sys, yaml; print(json.dumps(yaml.load(open(sys.argv[1]), yaml.BaseLoader)))";
-    let tools =
-        std::env::var_os("LUCA_SECRETS_TOOLS").map_or_else(|| "target/test-tools".into(), PathBuf::from);
-    let python = tools.join("python/bin/python");
+    let python = tools().join("python/bin/python");
     let done = Command::new(python).args(["-c", script]).arg(path).output().unwrap();
     assert!(done.status.success(), "{}", said(&done));
     serde_json::from_slice(&done.stdout).unwrap()

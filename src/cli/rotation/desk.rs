@@ -1,6 +1,6 @@
 //! One rotation's place in this program: what journal, deployer, person and watch share.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::time::Duration;
 
@@ -31,8 +31,13 @@ pub(in crate::cli) struct Desk<'c> {
     pub(super) store: RefCell<Unlocked>,
     /// Whether the journal here is enough, where the store's home cannot be reached.
     pub(super) is_local: bool,
+<<<<<<< HEAD
     /// The lock by which this machine knows what it left behind itself.
     holder: Option<String>,
+=======
+    /// Whether the page that the present question names was opened.
+    pub(super) opened: Cell<bool>,
+>>>>>>> main
     /// Ctrl-C means: stop at the next resting place.
     signals: Signals,
 }
@@ -52,7 +57,11 @@ impl<'c> Desk<'c> {
         let signals = Signals::hold().map_err(|error| unheld(&error))?;
         let holder = holder(context);
         let (context, store) = (RefCell::new(context), RefCell::new(store));
+<<<<<<< HEAD
         Ok(Self { context, schema, name, store, is_local, holder, signals })
+=======
+        Ok(Self { context, schema, name, store, is_local, opened: Cell::new(false), signals })
+>>>>>>> main
     }
 
     /// The credential, made from the schema and the store as it is now.

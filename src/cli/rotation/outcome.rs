@@ -6,7 +6,7 @@ use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Kind};
 use crate::name::SecretName;
 use crate::rotate::{Answer, Asked, Ending, Step, Trouble, TroubleKind};
-use crate::store::{Direction, Document, EffectNote, Outcome as Settled, RotationRecord};
+use crate::store::{Direction, Document, EffectNote, Outcome as Settled, RotationRecord, State};
 
 /// The reason of what is taken back because somebody wants it so.
 pub(in crate::cli) const ASKED: &str = "asked for";
@@ -32,6 +32,9 @@ pub(in crate::cli) struct Outcome {
     ending: Ending,
     #[serde(skip)]
     report: Vec<String>,
+    /// Whether it can be taken back from where it is.
+    #[serde(skip)]
+    has_way_back: bool,
 }
 
 impl Outcome {
@@ -74,6 +77,7 @@ impl Outcome {
             seconds,
             ending,
             report,
+            has_way_back: record.is_some_and(has_way_back),
         }
     }
 
@@ -111,16 +115,23 @@ impl Outcome {
         let name = &self.rotation;
         let resume = format!("`luca-secrets rotate --resume {name}`");
         let undo = format!("`luca-secrets rotate --undo {name}`");
+        let back = if self.has_way_back { format!("; {undo} takes it back") } else { String::new() };
         let failure = match &self.ending {
             Ending::Done => {
                 context.ui.ok(&format!("{name}: rotated ({:.1} s)", self.seconds));
                 return Ok(());
             }
             Ending::Resting { until, why } => {
+<<<<<<< HEAD
                 // Where the time is known nothing else is to be said.
                 let when = until.map_or_else(|| format!(": {why}"), |until| format!(", not before {until}"));
                 context.ui.ok(&format!("{name}: in use; the old one is ended later{when}"));
                 context.ui.hint(&format!("{resume} goes on then, and `rotate --due` does by itself; {undo} takes it back"));
+=======
+                let until = until.map(|until| format!(", not before {until}")).unwrap_or_default();
+                context.ui.ok(&format!("{name}: in use; the old one is ended later{until}: {why}"));
+                context.ui.hint(&format!("{resume} goes on then, and `rotate --due` does by itself{back}"));
+>>>>>>> main
                 return Ok(());
             }
             Ending::Undone(reason) if reason == ASKED => {
@@ -131,15 +142,18 @@ impl Outcome {
                 .hint("everything is as it was before"),
             Ending::Refused(trouble) => {
                 let failure = Failure::new(format_args!("{name}: {trouble}"));
-                let failure = if trouble.kind == TroubleKind::Held { failure.kind(Kind::Held) } else { failure };
+                let failure =
+                    if trouble.kind == TroubleKind::Held { failure.kind(Kind::Held) } else { failure };
                 hinted(failure, trouble).hint("nothing was changed")
             }
             Ending::Waiting(why) => Failure::new(format_args!("{name}: waits for a person: {why}"))
                 .kind(Kind::Held)
-                .hint(format_args!("{resume} at a terminal goes on, on any machine and whenever it suits; {undo} takes it back")),
+                .hint(format_args!(
+                    "{resume} at a terminal goes on, on any machine and whenever it suits{back}"
+                )),
             Ending::Left(trouble) => {
                 let failure = Failure::new(format_args!("{name}: left as it is: {trouble}"));
-                hinted(failure, trouble).hint(format_args!("{resume} goes on from here; {undo} takes it back"))
+                hinted(failure, trouble).hint(format_args!("{resume} goes on from here{back}"))
             }
             Ending::Held(trouble) => {
                 for line in &self.report {
@@ -163,6 +177,13 @@ impl Outcome {
         };
         Err(failure)
     }
+}
+
+/// Not where it goes back already, nor once the old one is being ended, or somebody was asked to do that.
+fn has_way_back(record: &RotationRecord) -> bool {
+    let is_asked_for_good = record.state == State::Waiting
+        && record.effects.last().is_some_and(|note| note.outcome == Settled::Intended);
+    record.direction == Direction::Forward && record.state != State::Retiring && !is_asked_for_good
 }
 
 fn hinted(failure: Failure, trouble: &Trouble) -> Failure {

@@ -625,7 +625,7 @@ impl Deployer for Seat<'_> {
 }
 
 impl Person for Seat<'_> {
-    fn ask(&mut self, _: &Step, question: &Question) -> Option<Vec<SecretValue>> {
+    fn ask(&mut self, _: &Step, question: &Question, _: bool) -> Option<Vec<SecretValue>> {
         if !self.world.0.borrow().is_person_there {
             return None;
         }
