@@ -1,10 +1,10 @@
 //! The files of systemd, cron and GitHub.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use super::{project, versions};
-use crate::harness::World;
+use crate::harness::{World, tools};
 
 fn shop() -> World {
     let world = project("", &versions("2026-11-20T12:00:00Z"));
@@ -123,9 +123,7 @@ fn the_workflow_is_one() {
     world.run(&["schedule", "install", "--github", "--yes", "-q"]).success();
     let path = world.path(".github/workflows/luca-secrets-project.yml");
     let script = "import json, sys, yaml; print(json.dumps(yaml.load(open(sys.argv[1]), yaml.BaseLoader)))";
-    let tools =
-        std::env::var_os("LUCA_SECRETS_TOOLS").map_or_else(|| "target/test-tools".into(), PathBuf::from);
-    let python = tools.join("python/bin/python");
+    let python = tools().join("python/bin/python");
     let done = Command::new(python).args(["-c", script]).arg(path).output().unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     let workflow: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();

@@ -31,13 +31,10 @@ pub(in crate::cli) struct Desk<'c> {
     pub(super) store: RefCell<Unlocked>,
     /// Whether the journal here is enough, where the store's home cannot be reached.
     pub(super) is_local: bool,
-<<<<<<< HEAD
     /// The lock by which this machine knows what it left behind itself.
     holder: Option<String>,
-=======
     /// Whether the page that the present question names was opened.
     pub(super) opened: Cell<bool>,
->>>>>>> main
     /// Ctrl-C means: stop at the next resting place.
     signals: Signals,
 }
@@ -57,11 +54,7 @@ impl<'c> Desk<'c> {
         let signals = Signals::hold().map_err(|error| unheld(&error))?;
         let holder = holder(context);
         let (context, store) = (RefCell::new(context), RefCell::new(store));
-<<<<<<< HEAD
-        Ok(Self { context, schema, name, store, is_local, holder, signals })
-=======
-        Ok(Self { context, schema, name, store, is_local, opened: Cell::new(false), signals })
->>>>>>> main
+        Ok(Self { context, schema, name, store, is_local, holder, opened: Cell::new(false), signals })
     }
 
     /// The credential, made from the schema and the store as it is now.

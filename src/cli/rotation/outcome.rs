@@ -122,16 +122,10 @@ impl Outcome {
                 return Ok(());
             }
             Ending::Resting { until, why } => {
-<<<<<<< HEAD
                 // Where the time is known nothing else is to be said.
                 let when = until.map_or_else(|| format!(": {why}"), |until| format!(", not before {until}"));
                 context.ui.ok(&format!("{name}: in use; the old one is ended later{when}"));
-                context.ui.hint(&format!("{resume} goes on then, and `rotate --due` does by itself; {undo} takes it back"));
-=======
-                let until = until.map(|until| format!(", not before {until}")).unwrap_or_default();
-                context.ui.ok(&format!("{name}: in use; the old one is ended later{until}: {why}"));
                 context.ui.hint(&format!("{resume} goes on then, and `rotate --due` does by itself{back}"));
->>>>>>> main
                 return Ok(());
             }
             Ending::Undone(reason) if reason == ASKED => {
@@ -161,7 +155,7 @@ impl Outcome {
                 }
                 let failure = Failure::new(format_args!("{name}: held: {trouble}")).kind(Kind::Held);
                 hinted(failure, trouble)
-                    .hint(format_args!("when that is mended, {resume} goes on; {undo} takes it back"))
+                    .hint(format_args!("when that is mended, {resume} goes on{back}"))
                     .hint(format_args!(
                         "`luca-secrets rotate --adopt {name}` takes over a value that works already, changed by hand"
                     ))
