@@ -41,7 +41,7 @@ fn nobody_sleeps_out_a_grace_unattended_and_the_next_look_ends_it() {
     let done = world.run(&["rotate", "--local", "--yes", "mail.key"]).at(NOW).success();
     let new = value(&world, "mail.key");
     assert_eq!(accepted(&world), json!([OLD, new]));
-    let said = "ok: mail.key: in use; the old one is ended later, not before 2026-11-23T12:10:00Z\nhint: ";
+    let said = "ok: mail.key: in use; the old one is ended later, not before 2026-11-23T12:10:00Z: ";
     assert!(done.stderr.contains(said), "{}", done.stderr);
     let plan = world.run(&["rotate", "--plan", "mail.key"]).success().stdout;
     let lines: Vec<&str> = plan.lines().collect();

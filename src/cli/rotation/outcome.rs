@@ -122,9 +122,8 @@ impl Outcome {
                 return Ok(());
             }
             Ending::Resting { until, why } => {
-                // Where the time is known nothing else is to be said.
-                let when = until.map_or_else(|| format!(": {why}"), |until| format!(", not before {until}"));
-                context.ui.ok(&format!("{name}: in use; the old one is ended later{when}"));
+                let until = until.map(|until| format!(", not before {until}")).unwrap_or_default();
+                context.ui.ok(&format!("{name}: in use; the old one is ended later{until}: {why}"));
                 context.ui.hint(&format!("{resume} goes on then, and `rotate --due` does by itself{back}"));
                 return Ok(());
             }
