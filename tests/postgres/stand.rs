@@ -12,8 +12,8 @@ use crate::harness::trap::Trap;
 use crate::harness::{Done, World};
 use crate::rotate::{Moment, killed_at};
 
-const ROTATE: [&str; 5] = ["rotate", "--local", "--yes", "-q", "db.password"];
-const RESUME: [&str; 3] = ["rotate", "--local", "--resume"];
+pub const ROTATE: [&str; 5] = ["rotate", "--local", "--yes", "-q", "db.password"];
+pub const RESUME: [&str; 3] = ["rotate", "--local", "--resume"];
 
 /// How many seconds later it is taken up: longer than any pause in it.
 const LATER: i64 = 1000;

@@ -150,8 +150,8 @@ ok: clerk.secret_key: rotated (0.0 s)
 ";
 
 /// A program in the place of a browser: it notes what it was given, and stays open for as long as its folder is there.
-fn browser(folder: &Path) -> String {
-    let path = folder.join("browser");
+fn browser(folder: &Path, name: &str) -> String {
+    let path = folder.join(name);
     let note = folder.join("opened");
     let script = format!(
         "#!/bin/sh\nenv >'{0}.part'; echo \"$@\" >>'{0}.part'; mv '{0}.part' '{0}'\nwhile [ -e '{0}' ]; do sleep 0.2; done\n",
@@ -169,7 +169,7 @@ fn the_page_is_opened_for_whoever_wants_it_and_never_waited_for() {
     knows(&stand, &[OLD, NEW]);
     let world = clerk_world(&stand);
     let folder = tempfile::tempdir().unwrap();
-    let browser = browser(folder.path());
+    let browser = browser(folder.path(), "browser");
     let begin = ["rotate", "--local", "--yes", "clerk.secret_key"];
     let env = [
         ("BROWSER", browser.as_str()),
@@ -203,11 +203,10 @@ fn the_page_is_opened_for_whoever_wants_it_and_never_waited_for() {
     names.retain(|name| !["LC_CTYPE", "OLDPWD", "PWD", "SHLVL", "_"].contains(name));
     names.sort_unstable();
     assert_eq!(names, ["BROWSER", "DISPLAY", "HOME", "LC_TIME", "PATH", "USER"]);
+}
 
-    // At the other question too; a list of which only the last can be started, with the address in its middle.
-    fs::remove_file(&opened).unwrap();
-    let resume = ["rotate", "--local", "--yes", "--resume"];
-    let list = format!("/no/such/browser:{browser} --at=%s --new");
+/// Has the page opened at the question that ends a rotation, and leaves it again.
+fn opens_it(world: &World, env: &[(&str, &str)], opened: &Path) -> String {
     let steps = [
         "wait done? [y/N; o opens the page] ",
         "type o\\n",
@@ -216,11 +215,37 @@ fn the_page_is_opened_for_whoever_wants_it_and_never_waited_for() {
         "type n\\n",
         "end",
     ];
-    let (code, shown) = on_terminal_with(&world, &[("BROWSER", &list)], &resume, &steps);
+    let (code, shown) = on_terminal_with(world, env, &["rotate", "--local", "--yes", "--resume"], &steps);
     assert_eq!(code, 4, "{shown}");
-    let note = fs::read_to_string(&opened).unwrap();
-    assert!(note.ends_with("\n--at=https://example.com/keys --new\n"), "{note}");
+    let note = fs::read_to_string(opened).unwrap();
+    fs::remove_file(opened).unwrap();
+    note
+}
 
+#[test]
+#[ignore = "needs python3; run tests/run"]
+fn the_page_is_opened_by_what_is_named_or_by_the_desktop_or_not_at_all() {
+    let stand = Stand::start();
+    knows(&stand, &[OLD, NEW]);
+    let world = clerk_world(&stand);
+    let folder = tempfile::tempdir().unwrap();
+    let (desktop, browser) = (browser(folder.path(), "xdg-open"), browser(folder.path(), "browser"));
+    let opened = folder.path().join("opened");
+    let steps = ["wait (not shown): ", &format!("type {NEW}\\n"), "next done? [y/N] ", "type n\\n", "end"];
+    on_terminal(&world, &["rotate", "--local", "--yes", "clerk.secret_key"], &steps);
+
+    // A list of which only the last can be started, with the address in its middle.
+    let list = format!("/no/such/browser:{browser} --at=%s --new");
+    let note = opens_it(&world, &[("BROWSER", &list)], &opened);
+    assert!(note.ends_with("\n--at=https://example.com/keys --new\n"), "{note}");
+    // What the desktop has serves where nothing is named.
+    let path = format!("{}:/usr/bin:/bin", Path::new(&desktop).parent().unwrap().display());
+    for display in [("DISPLAY", ":77"), ("WAYLAND_DISPLAY", "wayland-7")] {
+        let note = opens_it(&world, &[("PATH", &path), display], &opened);
+        assert!(note.ends_with("\nhttps://example.com/keys\n"), "{note}");
+    }
+
+    let resume = ["rotate", "--local", "--yes", "--resume"];
     // That it cannot be opened hinders nothing.
     let steps = [
         "wait done? [y/N; o opens the page] ",

@@ -21,7 +21,7 @@ import signal
 import sys
 import time
 
-DEADLINE = time.monotonic() + 40
+DEADLINE = time.monotonic() + 120
 
 steps, command = sys.argv[1].splitlines(), sys.argv[2:]
 child, terminal = pty.fork()
