@@ -83,9 +83,10 @@ make() {
   discard "$1" && printf '%s\n' "$2" >"$1"
 }
 
-# Does it; if that fails, once more in a process of its own, which brings the words. Never for `sync`: the kernel tells of
-# a lost write once.
+# Does it; if that fails, once more for the words, which cost a process of the shell's. Never for `sync`: the kernel tells
+# of a lost write once.
 told() {
+  detail=
   "$@" 2>/dev/null || detail=$("$@" 2>&1)
 }
 
@@ -188,7 +189,7 @@ lock() {
   [ "$fd" -le 9 ] || { fail too-many-folders; return; }
   eval "folder_$fd=\$1"
   eval "command exec $fd<\"\$1/\"" 2>/dev/null || { fail no-folder "$1"; return; }
-  detail=$(flock -n "$fd" 2>&1)
+  told flock -n "$fd"
   code=$?
   if [ "$code" -ne 0 ] && [ "$detail" ]; then
     fail cannot-lock "$detail"
@@ -295,8 +296,8 @@ own() {
     [ "$owner" != - ] || [ "${theirs#* }" = "${ours#* }" ] || owner=${theirs#* }
   fi
   problem=cannot-own
-  if [ "$owner" != - ]; then detail=$(chown -- "$owner" "$temp" 2>&1) || return; fi
-  if [ "$mode" != - ] && [ "$mode" != 600 ]; then detail=$(chmod -- "$mode" "$temp" 2>&1) || return; fi
+  if [ "$owner" != - ]; then told chown -- "$owner" "$temp" || return; fi
+  if [ "$mode" != - ] && [ "$mode" != 600 ]; then told chmod -- "$mode" "$temp" || return; fi
 }
 
 # One that says that an apply is owed is there still, and is replaced as a whole.
@@ -325,10 +326,10 @@ swap() {
   [ "$digest_new" = "$new" ] || { fail garbled; return; }
   told discard "$undo" || { fail cannot-write "$detail"; return; }
   if [ "$old" != - ]; then
-    detail=$(ln -- "$real" "$undo" 2>&1) || detail=$(cp -p -- "$real" "$undo" 2>&1) ||
+    ln -- "$real" "$undo" 2>/dev/null || detail=$(cp -p -- "$real" "$undo" 2>&1) ||
       { discard "$undo"; fail cannot-write "$detail"; return; }
   fi
-  detail=$(mv -f -- "$temp" "$real" 2>&1)
+  told mv -f -- "$temp" "$real"
   code=$?
   # Whatever it says: what is no longer there has gone where it should.
   if present "$temp"; then discard "$undo"; fail cannot-write "$detail"; return; fi

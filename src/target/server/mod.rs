@@ -17,7 +17,7 @@
 //!
 //! # What it costs there
 //!
-//! Programs and waits for the disk, so both are few. An install over a file of mode 0600 without apply commands starts 12
+//! Programs and waits for the disk, so both are few. An install over a file of mode 0600 without apply commands starts 13
 //! programs: `stat` and `base64` to look, `flock`, `dd`, `sha256sum`, `stat` and `sync` to stage, `sha256sum`, `ln` and
 //! `mv` to swap, `mv`, `rm` and `sync` to commit. It waits for four `fsync`: the new file, the note and the folder before
 //! the swap, and the folder before the commit is told.
