@@ -4,8 +4,8 @@ use std::future::Future;
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use luca_secrets::secret::{SecretText, SecretValue};
@@ -16,7 +16,7 @@ use luca_secrets::ssh::{
 use luca_secrets::sys;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::harness::sshd::{Sshd, free_port, keygen, patient, public_line, read_key, user};
+use crate::harness::sshd::{Agent, Sshd, free_port, keygen, patient, public_line, read_key, user};
 
 /// Longer than any command here takes on a busy machine.
 const LONG: Duration = Duration::from_mins(2);
@@ -155,7 +155,7 @@ fn a_conversation_goes_back_and_forth_over_one_command() {
         let mut process = connection.start(script).await.unwrap();
         assert_eq!(process.next_line(LONG).await.unwrap().as_deref(), Some("ready"));
         for word in ["one", "two"] {
-            process.send(&text(format!("{word}\n")), LONG).await.unwrap();
+            process.send(format!("{word}\n").as_bytes(), LONG).await.unwrap();
             assert_eq!(process.next_line(LONG).await.unwrap(), Some(format!("got {word}")));
         }
         let silence = process.next_line(SHORT).await.unwrap_err();
@@ -175,7 +175,7 @@ fn a_conversation_with_a_command_that_left_is_no_error_but_its_end_is_told() {
         let connection = Connection::open(&server.destination()).await.unwrap();
         let mut process = connection.start("echo gone; exit 5").await.unwrap();
         assert_eq!(process.next_line(LONG).await.unwrap().as_deref(), Some("gone"));
-        process.send(&text("x".repeat(8 << 20)), LONG).await.unwrap();
+        process.send(&vec![b'x'; 8 << 20], LONG).await.unwrap();
         assert_eq!(process.next_line(LONG).await.unwrap(), None);
         assert_eq!(process.wait(LONG).await.unwrap().ending, Ending::Code(5));
     });
@@ -372,37 +372,6 @@ fn a_server_that_wants_no_keys_says_what_it_wants() {
     assert!(error.ends_with("; the server wants password, not keys"), "{error}");
 }
 
-/// An ssh-agent of this test's own.
-struct Agent {
-    child: Child,
-    socket: PathBuf,
-}
-
-impl Agent {
-    fn start(folder: &Path) -> Self {
-        let socket = folder.join("agent");
-        let child =
-            Command::new("ssh-agent").args(["-D", "-a"]).arg(&socket).stdout(Stdio::null()).spawn().unwrap();
-        while !socket.exists() {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        Self { child, socket }
-    }
-
-    fn add(&self, options: &[&str], key: &Path) {
-        let mut command = Command::new("ssh-add");
-        command.arg("-q").args(options).arg(key).env("SSH_AUTH_SOCK", &self.socket);
-        assert!(command.status().unwrap().success());
-    }
-}
-
-impl Drop for Agent {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 #[test]
 #[ignore = "needs openssh-server; run tests/run"]
 fn an_agent_signs_with_the_picked_key_or_with_any() {
@@ -544,7 +513,7 @@ fn a_server_that_dies_in_the_middle_ends_everything_with_a_message() {
         assert_eq!(process.next_line(LONG).await.unwrap().as_deref(), Some("begun"));
         server.kill();
         // More than the window holds, so that the sender waits for room that never comes.
-        process.send(&text("x".repeat(8 << 20)), LONG).await.unwrap();
+        process.send(&vec![b'x'; 8 << 20], LONG).await.unwrap();
         let error = process.wait(LONG).await.err().unwrap().to_string();
         assert!(
             error.starts_with(&format!("{place}: the connection ended while running the command")),

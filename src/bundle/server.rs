@@ -168,6 +168,13 @@ pub struct HealthCheck {
     pub in_a_row: usize,
 }
 
+impl HealthCheck {
+    /// Whether it asks for a URL.
+    pub const fn is_by_url(&self) -> bool {
+        matches!(self.probe, ReadyProbe::Url { .. })
+    }
+}
+
 /// One try. The URL and the header may hold a secret.
 pub enum ReadyProbe {
     /// A request with GET, over http or https.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io;
 
-use crate::http::Client;
+use crate::http::LazyClient;
 use crate::name::TargetName;
 use crate::push::{Contact, End, Host, Member, Recovered, Setting, Standing, recover, way_out};
 use crate::schema::Schema;
@@ -105,7 +105,7 @@ impl Context {
         document: &Document,
         take_over: bool,
     ) -> Result<Vec<Recovered>, Failure> {
-        let client = Client::new(&self.env, REQUEST_TIME).map_err(Failure::new)?;
+        let client = LazyClient::new(&self.env, REQUEST_TIME);
         let who = self.author().name;
         // An end that is cut short would have to be ended again.
         let _signals = Signals::hold().map_err(|error| unheld(&error))?;

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::bundle::HealthCheck;
 use crate::push::{Action, Difference, FilePlan};
 
 use super::report::count;
@@ -16,6 +17,13 @@ impl Found {
     /// Whether everything was seen, and is as it should be.
     pub(super) fn is_clean(&self) -> bool {
         self.plan.as_ref().is_ok_and(|plan| !plan.has_changes())
+    }
+
+    /// Whether a health check of what would change asks for a URL.
+    pub(super) fn asks_urls(&self) -> bool {
+        let Ok(plan) = &self.plan else { return false };
+        let changed = plan.files.iter().filter(|file| file.has_changes());
+        changed.flat_map(|file| &file.health).any(HealthCheck::is_by_url)
     }
 
     /// How many variables would be written; a file of which only the access changes counts as one.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::http::Client;
+use crate::http::LazyClient;
 use crate::name::{TargetName, nearest};
 use crate::push::{
     Change, Contact, FilePlan, Host, HostError, HostOutcome, Member, Objection, PlanError, Problem,
@@ -218,7 +218,7 @@ pub(super) async fn push(
     hosts: Vec<Option<Host>>,
     document: &Document,
     applies: bool,
-    client: &Client,
+    client: &LazyClient,
     is_interrupted: &dyn Fn() -> bool,
     progress: &Progress<'_>,
 ) -> Vec<HostOutcome> {

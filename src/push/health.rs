@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::bundle::{HealthCheck, ReadyProbe};
-use crate::http::{self, Address, Client, Method};
+use crate::http::{self, Address, LazyClient, Method};
 use crate::schema::{GenerationProof, Vantage};
 use crate::secret::{Redactor, SecretValue};
 use crate::sys::describe;
@@ -87,9 +87,8 @@ pub(super) async fn wait_until_healthy(
     });
     let mut field = field;
     for check in change.health {
-        let is_url = matches!(check.probe, ReadyProbe::Url { .. });
         // The marker is in the reply of the first URL.
-        let wanted = if is_url { field.take() } else { None };
+        let wanted = if check.is_by_url() { field.take() } else { None };
         wait_for(check, wanted, change, host, setting, redactor).await?;
     }
     for proof in change.proofs {
@@ -153,7 +152,7 @@ async fn try_once(
     change: &Change<'_>,
     limit: Duration,
     host: &mut Host,
-    client: &Client,
+    client: &LazyClient,
     redactor: &Redactor,
 ) -> Result<Try, Problem> {
     Ok(match &check.probe {
@@ -199,7 +198,7 @@ async fn get(
     from: Vantage,
     limit: Duration,
     host: &Host,
-    client: &Client,
+    client: &LazyClient,
 ) -> Result<http::Response, String> {
     let address = Address::parse(url.expose()).map_err(|error| error.to_string())?;
     let mut request = http::Request::new(Method::GET, address);
@@ -207,6 +206,7 @@ async fn get(
     if let Some((name, value)) = header {
         request = request.header(name, value.expose());
     }
+    let client = client.get().map_err(|error| error.to_string())?;
     let sent = async {
         match from {
             Vantage::Here => client.send(&request).await.map_err(|error| error.to_string()),

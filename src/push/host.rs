@@ -6,7 +6,6 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use crate::name::TargetName;
-use crate::secret::SecretText;
 use crate::ssh::{Connection, Destination, Process, SshError, in_parallel};
 use crate::target::server::{Broken, Conversation, Look, Refusal, Reply, Request, ServerPath, Session};
 
@@ -94,6 +93,8 @@ pub struct Host {
     /// Gone once the conversation is over.
     process: Option<Process>,
     conversation: Conversation,
+    /// Whether goodbye was said.
+    is_leaving: bool,
 }
 
 impl Host {
@@ -102,7 +103,8 @@ impl Host {
         let connection = Connection::open(&contact.destination).await?;
         let process = connection.start(&contact.session.command(contact.sudo)).await?;
         let conversation = Conversation::new(&contact.session);
-        Ok(Self { contact: contact.clone(), connection, process: Some(process), conversation })
+        let (contact, process) = (contact.clone(), Some(process));
+        Ok(Self { contact, connection, process, conversation, is_leaving: false })
     }
 
     /// What it took to talk with it.
@@ -117,10 +119,9 @@ impl Host {
 
     /// Sends a request without waiting for the reply.
     pub async fn send(&mut self, request: &Request<'_>) -> Result<(), HostError> {
-        let mut bytes: Zeroizing<Vec<u8>> = self.conversation.ask(request);
-        let text = SecretText::from_utf8(std::mem::take(&mut *bytes)).map_err(|_| Broken::NotAReply)?;
+        let bytes = self.conversation.ask(request);
         let Some(process) = &mut self.process else { return Err(Broken::Cut.into()) };
-        Ok(process.send(&text, self.contact.timeout).await?)
+        Ok(process.send(&bytes, self.contact.timeout).await?)
     }
 
     /// The next reply, within the usual time.
@@ -150,6 +151,27 @@ impl Host {
         self.hear().await
     }
 
+    /// So many replies to what was sent; the first refusal among them.
+    pub async fn hear_all(&mut self, replies: usize) -> Result<(), HostError> {
+        let mut problem = None;
+        for _ in 0..replies {
+            match self.hear().await {
+                Ok(_) => {}
+                Err(error) if error.is_lost() => return Err(error),
+                Err(error) => problem = problem.or(Some(error)),
+            }
+        }
+        problem.map_or(Ok(()), Err)
+    }
+
+    /// Passes over the replies that are still to come, such as to requests that were sent ahead and skipped.
+    pub async fn hear_rest(&mut self) -> Result<(), HostError> {
+        match self.hear_all(self.conversation.awaited()).await {
+            Err(error) if error.is_lost() => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
     /// What these files are now, with what they hold; all asked for at once.
     pub async fn look(&mut self, paths: &[ServerPath]) -> Result<Vec<Look>, HostError> {
         for (path, file) in paths.iter().zip(1..) {
@@ -168,9 +190,14 @@ impl Host {
         problem.map_or(Ok(looks), Err)
     }
 
-    /// Says goodbye.
+    /// Says goodbye, without waiting for the answer. Nothing more can be asked then.
+    pub async fn leave(&mut self) -> Result<(), HostError> {
+        if std::mem::replace(&mut self.is_leaving, true) { Ok(()) } else { self.send(&Request::Bye).await }
+    }
+
+    /// Says goodbye, and waits until it was heard.
     pub async fn close(mut self) {
-        if self.send(&Request::Bye).await.is_ok() {
+        if self.leave().await.is_ok() {
             let _ = self.hear_within(FAREWELL).await;
         }
         if let Some(process) = self.process.take() {

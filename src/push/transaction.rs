@@ -1,5 +1,7 @@
 //! One transaction over all servers: stage everywhere, swap, apply, prove healthy, commit; or put everything back
-//! everywhere. No server begins a step before every server has ended the one before it.
+//! everywhere. No server begins a step before every server has ended the one before it. A single server is told to swap
+//! with the request to stage, and every server gets the goodbye with the commit, so that nothing waits for an answer
+//! that nobody needs.
 //!
 //! What a server does when this side is gone stands in the table of [`target::server`](crate::target::server): up to
 //! the commit it goes back by itself.
@@ -8,7 +10,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use crate::bundle::HealthCheck;
-use crate::http::Client;
+use crate::http::LazyClient;
 use crate::name::{TargetName, VariableName};
 use crate::schema::{Apply, GenerationProof};
 use crate::secret::{Redactor, SecretValue};
@@ -69,7 +71,7 @@ pub struct Member<'p> {
 #[derive(Clone, Copy)]
 pub struct Setting<'a> {
     /// For health checks by URL from this machine.
-    pub client: &'a Client,
+    pub client: &'a LazyClient,
     /// Most servers that are worked on at once.
     pub bound: usize,
     /// Whether the apply commands and health checks run.
@@ -86,6 +88,8 @@ struct Active<'p> {
     failed: Option<(Step, Problem)>,
     /// Whether something of it may be on the server.
     has_begun: bool,
+    /// Whether it has no other server to wait for.
+    is_alone: bool,
 }
 
 /// Runs the transaction. The servers that have no changes have no outcome.
@@ -93,8 +97,9 @@ pub async fn transact(members: Vec<Member<'_>>, setting: &Setting<'_>) -> Vec<Ho
     let (members, idle): (Vec<_>, Vec<_>) =
         members.into_iter().partition(|member| !member.changes.is_empty());
     in_parallel(idle, setting.bound, |member| member.host.close()).await;
-    let mut active: Vec<Active<'_>> =
-        members.into_iter().map(|member| Active { member, failed: None, has_begun: false }).collect();
+    let is_alone = members.len() == 1;
+    let begin = |member| Active { member, failed: None, has_begun: false, is_alone };
+    let mut active: Vec<Active<'_>> = members.into_iter().map(begin).collect();
     let steps: &[Step] = if setting.applies {
         &[Step::Stage, Step::Swap, Step::Apply, Step::Health]
     } else {
@@ -111,24 +116,23 @@ pub async fn transact(members: Vec<Member<'_>>, setting: &Setting<'_>) -> Vec<Ho
 /// One step on all servers; whether all have done it.
 async fn run_step(active: &mut [Active<'_>], step: Step, setting: &Setting<'_>) -> bool {
     // Whoever locks the first server first wins: two transactions at once cannot stop each other for ever, nor both.
-    let (first, rest) = active.split_at_mut(if step == Step::Stage { 1.min(active.len()) } else { 0 });
-    for part in [first, rest] {
-        in_parallel(part.iter_mut(), setting.bound, |one| async move {
-            let server = one.member.server;
-            if let Err(problem) = watched(server, step, setting.progress, one.step(step, setting)).await {
-                one.failed = Some((step, problem));
-            }
-        })
-        .await;
-        if active_failed(part) {
-            return false;
-        }
+    if step == Step::Stage
+        && let [first, _, ..] = active
+        && let Err(problem) = first.lock().await
+    {
+        let failing = std::future::ready(Err::<(), _>(problem));
+        first.failed =
+            watched(first.member.server, step, setting.progress, failing).await.err().map(|it| (step, it));
+        return false;
     }
-    true
-}
-
-fn active_failed(active: &[Active<'_>]) -> bool {
-    active.iter().any(|one| one.failed.is_some())
+    in_parallel(active.iter_mut(), setting.bound, |one| async move {
+        let server = one.member.server;
+        if let Err(problem) = watched(server, step, setting.progress, one.step(step, setting)).await {
+            one.failed = Some((step, problem));
+        }
+    })
+    .await;
+    active.iter().all(|one| one.failed.is_none())
 }
 
 /// The end on one server. One that was lost is asked once more.
@@ -185,8 +189,8 @@ impl Active<'_> {
         }
     }
 
-    /// Locks what the transaction touches and sends the new files, all in one go.
-    async fn stage(&mut self) -> Result<(), Problem> {
+    /// Locks what the transaction touches, and sends the new files with that, all in one go.
+    async fn lock(&mut self) -> Result<(), Problem> {
         let Member { host, changes, .. } = &mut self.member;
         let folders = folders(changes);
         self.has_begun = true;
@@ -198,20 +202,46 @@ impl Active<'_> {
             let owner = change.owner.as_deref();
             host.send(&Request::Stage(Stage { file, expected, content, mode, owner })).await?;
         }
-        hear_all(host, folders.len() + changes.len()).await
+        if self.is_alone {
+            self.send_swap().await?;
+        }
+        Ok(self.member.host.hear_all(folders.len()).await?)
     }
 
-    async fn swap(&mut self) -> Result<(), Problem> {
+    /// Hears that the new files lie there.
+    async fn stage(&mut self) -> Result<(), Problem> {
+        if !self.has_begun {
+            self.lock().await?;
+        }
+        let Member { host, changes, .. } = &mut self.member;
+        Ok(host.hear_all(changes.len()).await?)
+    }
+
+    async fn send_swap(&mut self) -> Result<(), HostError> {
         let Member { host, changes, .. } = &mut self.member;
         for change in changes.iter() {
             host.send(&Request::Swap(change.file)).await?;
         }
-        hear_all(host, changes.len()).await
+        Ok(())
+    }
+
+    async fn swap(&mut self) -> Result<(), Problem> {
+        if !self.is_alone {
+            self.send_swap().await?;
+        }
+        let Member { host, changes, .. } = &mut self.member;
+        Ok(host.hear_all(changes.len()).await?)
     }
 
     /// Keeps the new files: from here there is no way back.
     async fn commit(&mut self) -> Ended {
-        match self.member.host.ask(&Request::Commit).await {
+        let host = &mut self.member.host;
+        let committing = async {
+            host.send(&Request::Commit).await?;
+            host.leave().await?;
+            host.hear().await
+        };
+        match committing.await {
             Ok(_) => {}
             Err(error) if error.is_lost() => return Err(Some(error)),
             Err(error) => self.failed = Some((Step::Commit, error.into())),
@@ -226,6 +256,9 @@ impl Active<'_> {
         }
         if !self.has_begun {
             return Ok(Standing::Old);
+        }
+        if let Err(error) = self.member.host.hear_rest().await {
+            return Err(Some(error));
         }
         let put_back = match self.member.host.ask(&Request::Undo).await {
             Ok(Reply::Undone(files)) => files,
@@ -350,19 +383,6 @@ pub(super) fn folders(changes: &[Change<'_>]) -> Vec<ServerPath> {
     folders.sort();
     folders.dedup();
     folders
-}
-
-/// All replies to what was sent; the first refusal among them.
-async fn hear_all(host: &mut Host, replies: usize) -> Result<(), Problem> {
-    let mut problem = None;
-    for _ in 0..replies {
-        match host.hear().await {
-            Ok(_) => {}
-            Err(error) if error.is_lost() => return Err(error.into()),
-            Err(error) => problem = problem.or(Some(error)),
-        }
-    }
-    problem.map_or(Ok(()), |error| Err(error.into()))
 }
 
 /// A new transaction's name, the same on all its servers.

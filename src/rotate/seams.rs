@@ -40,7 +40,8 @@ pub trait Deployer {
 /// Whoever is there to be asked.
 pub trait Person {
     /// Asks; `None` if nobody is there or the question was left for later. The answers in the order of the fields.
-    fn ask(&mut self, step: &Step, question: &Question) -> Option<Vec<SecretValue>>;
+    /// `is_again` where the answers just given were refused, which was said: what to do was told before.
+    fn ask(&mut self, step: &Step, question: &Question, is_again: bool) -> Option<Vec<SecretValue>>;
 }
 
 /// Whoever watches.
@@ -57,6 +58,8 @@ pub trait Seen {
 pub trait Watch {
     /// The present moment.
     fn now(&self) -> Timestamp;
+    /// How much time has passed since some moment, by a clock that nobody can set and that goes on while the machine sleeps.
+    fn passed(&self) -> Duration;
     /// Waits; shorter if somebody wants it to stop.
     fn pause(&mut self, time: Duration);
     /// Whether somebody wants it to stop: at the next resting place, never in the middle of an effect.

@@ -88,9 +88,9 @@ impl Process {
 
     /// Writes to its standard input. If it ends without reading all of it, that is no error here: [`wait`](Self::wait)
     /// tells how it ended.
-    pub async fn send(&mut self, text: &SecretText, limit: Duration) -> Result<(), SshError> {
+    pub async fn send(&mut self, bytes: &[u8], limit: Duration) -> Result<(), SshError> {
         let end = Instant::now() + limit;
-        self.send_until(text.expose().as_bytes(), end).await.map_err(|found| self.error(timed(found, limit)))
+        self.send_until(bytes, end).await.map_err(|found| self.error(timed(found, limit)))
     }
 
     /// Says that no more input comes.

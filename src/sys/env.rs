@@ -27,6 +27,8 @@ pub enum Variable {
     State,
     /// A private folder in memory (XDG base directories).
     RuntimeDir,
+    /// Where systemd puts the credentials of a service.
+    CredentialsDirectory,
     /// Where programs are looked for.
     Path,
     /// `true` inside a GitHub Actions job.
@@ -67,6 +69,12 @@ pub enum Variable {
     GithubApiUrl,
     /// The socket of the SSH agent.
     SshAuthSock,
+    /// The programs that show pages, with colons between them.
+    Browser,
+    /// The desktop, by X11's protocol.
+    Display,
+    /// The desktop, by Wayland's.
+    WaylandDisplay,
     /// The access key for S3, as AWS's tools take it.
     AwsAccessKeyId,
     /// The secret key that belongs to it.
@@ -89,6 +97,7 @@ impl Variable {
             Self::StateHome => "XDG_STATE_HOME",
             Self::State => "LUCA_SECRETS_STATE",
             Self::RuntimeDir => "XDG_RUNTIME_DIR",
+            Self::CredentialsDirectory => "CREDENTIALS_DIRECTORY",
             Self::Path => "PATH",
             Self::GithubActions => "GITHUB_ACTIONS",
             Self::NoColor => "NO_COLOR",
@@ -109,6 +118,9 @@ impl Variable {
             Self::GithubApi => "LUCA_SECRETS_GITHUB_API",
             Self::GithubApiUrl => "GITHUB_API_URL",
             Self::SshAuthSock => "SSH_AUTH_SOCK",
+            Self::Browser => "BROWSER",
+            Self::Display => "DISPLAY",
+            Self::WaylandDisplay => "WAYLAND_DISPLAY",
             Self::AwsAccessKeyId => "AWS_ACCESS_KEY_ID",
             Self::AwsSecretAccessKey => "AWS_SECRET_ACCESS_KEY",
             Self::AwsSessionToken => "AWS_SESSION_TOKEN",
@@ -147,6 +159,13 @@ impl Environment {
             .iter()
             .filter(|(name, _)| !Variable::is_private(name))
             .map(|(name, value)| (name.as_os_str(), value.as_os_str()))
+    }
+
+    /// Those of the variables whose names are good enough.
+    pub(super) fn only(&self, is_good: impl Fn(&str) -> bool) -> Vec<(OsString, OsString)> {
+        let is_good = |name: &OsString| name.to_str().is_some_and(&is_good);
+        let kept = self.0.iter().filter(|(name, _)| is_good(name));
+        kept.map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 
     /// Our folder below a base of the XDG specification, or below its default in the home folder.

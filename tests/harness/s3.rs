@@ -89,11 +89,13 @@ impl Service {
 
     /// What comes of a call of the other client: its name there, and its arguments.
     pub fn call(&self, name: &str, arguments: &Value) -> Value {
-        let mut client = self.client.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        writeln!(client.to, "{}", json!({ "do": name, "with": arguments })).unwrap();
-        let mut line = String::new();
-        client.from.read_line(&mut line).unwrap();
-        serde_json::from_str(&line).unwrap()
+        self.client.lock().unwrap_or_else(std::sync::PoisonError::into_inner).call(name, arguments)
+    }
+
+    /// What comes of a call of a client with other keys.
+    pub fn call_as(&self, keys: &(String, String), name: &str, arguments: &Value) -> Value {
+        let mut client = Client::start(&self.endpoint, keys);
+        client.call(name, arguments)
     }
 
     /// The same, which must work.
@@ -153,5 +155,12 @@ impl Client {
         let mut process = script("s3-client").args([endpoint, access, secret]).spawn().unwrap();
         let (to, from) = (process.stdin.take().unwrap(), process.stdout.take().unwrap());
         Self { to, from: BufReader::new(from), _process: process }
+    }
+
+    fn call(&mut self, name: &str, arguments: &Value) -> Value {
+        writeln!(self.to, "{}", json!({ "do": name, "with": arguments })).unwrap();
+        let mut line = String::new();
+        self.from.read_line(&mut line).unwrap();
+        serde_json::from_str(&line).unwrap()
     }
 }

@@ -199,6 +199,40 @@ impl Drop for Sshd {
     }
 }
 
+/// An ssh-agent of this test's own.
+pub struct Agent {
+    child: Child,
+    /// As `SSH_AUTH_SOCK` names it.
+    pub socket: PathBuf,
+}
+
+impl Agent {
+    /// One without keys, with its socket in a folder.
+    pub fn start(folder: &Path) -> Self {
+        let socket = folder.join("agent");
+        let child =
+            Command::new("ssh-agent").args(["-D", "-a"]).arg(&socket).stdout(Stdio::null()).spawn().unwrap();
+        while !socket.exists() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Self { child, socket }
+    }
+
+    /// Gives it a key.
+    pub fn add(&self, options: &[&str], key: &Path) {
+        let mut command = Command::new("ssh-add");
+        command.arg("-q").args(options).arg(key).env("SSH_AUTH_SOCK", &self.socket);
+        assert!(command.status().unwrap().success());
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// Limits that a busy machine does not reach.
 pub fn patient() -> Timeouts {
     let long = Duration::from_mins(1);

@@ -8,8 +8,8 @@ use luca_secrets::target::server::{Content, Digest, Direction, Request, Run, Sta
 use super::peer::{Host, Peer, program, tell, text};
 
 /// The programs that change something, or whose failure must stop the install.
-const TOOLS: [&str; 11] =
-    ["base64", "chmod", "chown", "cp", "flock", "ln", "mv", "rm", "sha256sum", "stat", "sync"];
+const TOOLS: [&str; 12] =
+    ["base64", "chmod", "chown", "cp", "dd", "flock", "ln", "mv", "rm", "sha256sum", "stat", "sync"];
 
 /// What happens to the program of a number.
 #[derive(Debug, Clone, Copy, PartialEq)]

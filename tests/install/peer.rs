@@ -54,6 +54,7 @@ impl Host {
                 "chmod",
                 "chown",
                 "cp",
+                "dd",
                 "grep",
                 "id",
                 "ln",

@@ -110,14 +110,12 @@ fn seven_folders_are_too_many() {
 fn a_machine_without_flock_is_refused() {
     for shell in ["dash", "bash"] {
         let mut host = Host::new(shell);
-        host.only(&["id"]);
+        host.only(&[]);
         let mut peer = host.start(&transaction(), "ada", |command| command);
         let Ok(Reply::Greeted(greeting)) = peer.hear() else { panic!("no greeting") };
-        let own = Command::new("id").arg("-un").output().unwrap();
-        assert_eq!(greeting.user, String::from_utf8(own.stdout).unwrap().trim());
         assert_eq!(
             greeting.missing,
-            ["flock", "sha256sum", "base64", "stat", "readlink", "timeout", "sync", "sed", "tail"]
+            ["flock", "sha256sum", "base64", "dd", "stat", "readlink", "timeout", "sync", "sed", "tail"]
         );
         let refused =
             format!("{}: flock is not installed there, so nothing can be locked", host.at("env").folder());
@@ -179,25 +177,61 @@ fn a_connection_that_ends_says_so() {
 fn what_arrives_garbled_is_not_kept() {
     for shell in shells() {
         let host = Host::new(shell);
-        for damage in ["QUJD", "####"] {
-            let mut peer = host.connect();
-            peer.begin(&host, "env");
+        let mut peer = host.connect();
+        peer.begin(&host, "env");
+        // As long as it was, with a byte lost, and with more than was announced.
+        for damage in ["ABC", "nw", "n\0w", "n`touch taken`ew\ncommit\n$(touch taken)\n"] {
             let content = text("new");
             let stage =
                 Stage { file: 1, expected: None, content: Content::Text(&content), mode: None, owner: None };
             let bytes = String::from_utf8(peer.conversation.ask(&Request::Stage(stage)).to_vec()).unwrap();
-            std::io::Write::write_all(peer.input.as_mut().unwrap(), bytes.replace("bmV3", damage).as_bytes())
-                .unwrap();
+            let bytes = bytes.replace("\nnew\n", &format!("\n{damage}\n"));
+            std::io::Write::write_all(peer.input.as_mut().unwrap(), bytes.as_bytes()).unwrap();
             let told = super::peer::tell(&peer.hear().unwrap());
-            assert!(
-                told == format!("{}: what arrived there is not what was sent", host.at("env"))
-                    || told.contains("invalid input")
-                    || told.contains("truncated"),
-                "{shell}: {told}"
-            );
-            peer.cut();
-            assert_eq!(host.list(), [""; 0]);
+            let expected = format!("{}: what arrived there is not what was sent", host.at("env"));
+            assert_eq!(told, expected, "{shell}: {damage}");
+            // What follows is understood.
+            assert_eq!(peer.ask(&Request::Undo), "undone: ", "{shell}: {damage}");
+            assert_eq!(host.list(), [".luca-secrets-holder 600"], "{shell}: {damage}");
         }
+        assert_eq!(peer.stage(None, "new"), "staged", "{shell}");
+        peer.cut();
+        assert_eq!(host.list(), [""; 0]);
+    }
+}
+
+/// A content that would do something if it were taken for requests.
+const REQUESTS: &str = "look 1 /etc/passwd content\nundo $(touch taken)\n`touch taken`\nbye\n";
+
+#[test]
+fn a_content_that_is_not_taken_is_not_taken_for_requests() {
+    for shell in shells() {
+        let host = Host::new(shell);
+        let mut peer = host.connect();
+        let refused = "the requests came in the wrong order, which is a mistake in this program";
+        for content in [REQUESTS.to_owned(), REQUESTS.repeat(3000)] {
+            assert_eq!(look(&mut peer, &host, "env"), "missing");
+            assert_eq!(peer.stage(None, &content), format!("{}: {refused}", host.at("env")), "{shell}");
+            assert_eq!(peer.stage(None, &content), "skipped", "{shell}");
+            assert_eq!(peer.ask(&Request::Undo), "undone: ", "{shell}");
+        }
+        peer.cut();
+        assert_eq!(host.list(), [""; 0], "{shell}");
+    }
+    for shell in ["dash", "bash"] {
+        let mut host = Host::new(shell);
+        host.only(&["flock", "rm"]);
+        let mut peer = host.connect();
+        peer.begin(&host, "env");
+        let told = peer.stage(None, REQUESTS);
+        assert!(
+            told.contains("writing in the folder failed: ") && told.contains("not found"),
+            "{shell}: {told}"
+        );
+        assert_eq!(peer.ask(&Request::Undo), "undone: ", "{shell}");
+        assert_eq!(peer.ask(&Request::Bye), "ended", "{shell}");
+        peer.cut();
+        assert_eq!(host.list(), [""; 0], "{shell}");
     }
 }
 
@@ -316,8 +350,7 @@ fn an_unprivileged_user_is_told_what_is_not_allowed() {
     let host = Host::new("bash");
     host.write("env", "old", 0o600);
     let mut peer = as_nobody(&host, "");
-    let Ok(Reply::Greeted(greeting)) = peer.hear() else { panic!("no greeting") };
-    assert_eq!(greeting.user, "nobody");
+    assert!(peer.hear().is_ok());
     assert_eq!(
         lock(&mut peer, &host),
         format!("{}: the folder cannot be written to", host.at("env").folder())

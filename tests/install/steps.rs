@@ -57,12 +57,8 @@ fn end(mut peer: Peer, how: End) {
 /// What is left after an end: everything in the folder.
 fn left(how: End, step: &str) -> &'static [&'static str] {
     match (how, step) {
-        (_, "committed") if how != End::Kill => {
-            &[".env.luca-secrets-previous 600 old", "env 640 new", "seen 644 new"]
-        }
-        (_, "committed") => {
-            &[".env.luca-secrets-previous 600 old", ".luca-secrets-holder 600", "env 640 new", "seen 644 new"]
-        }
+        // Nothing is held any more.
+        (_, "committed") => &[".env.luca-secrets-previous 600 old", "env 640 new", "seen 644 new"],
         (End::Kill, "locked") => &[".luca-secrets-holder 600", "env 640 old"],
         (End::Kill, "staged") => &[
             ".env.T.luca-secrets-new 640 new",
@@ -187,6 +183,27 @@ fn an_apply_that_is_owed_is_not_forgotten() {
         let mut peer = host.connect();
         assert_eq!(peer.begin(&host, "env")[1], "Old of ada@laptop, apply owed", "{shell}");
         peer.cut();
+    }
+}
+
+#[test]
+fn an_old_file_that_comes_back_from_its_backup_has_its_mode_again() {
+    for shell in shells() {
+        let host = Host::new(shell);
+        host.write("env", "old", 0o640);
+        let mut peer = host.connect();
+        go(&mut peer, &host, "swapped");
+        peer.kill();
+        let mut peer = host.connect();
+        peer.begin(&host, "env");
+        assert_eq!(peer.ask(&Request::Heal { file: 1, direction: Direction::Forward }), "healed, apply owed");
+        peer.kill();
+        let mut peer = host.connect();
+        assert_eq!(peer.begin(&host, "env")[1], "New of ada@laptop, apply owed");
+        assert_eq!(peer.ask(&Request::Heal { file: 1, direction: Direction::Back }), "healed, apply owed");
+        assert_eq!(peer.ask(&Request::Settle), "settled");
+        peer.cut();
+        assert_eq!(host.list(), [".env.luca-secrets-previous 600 old", "env 640 old"], "{shell}");
     }
 }
 

@@ -89,7 +89,10 @@ struct Project {
 
 impl Project {
     fn new() -> Self {
-        let cluster = Cluster::start();
+        Self::on(Cluster::start())
+    }
+
+    fn on(cluster: Cluster) -> Self {
         for statement in ROLES.split(";\n").filter(|statement| !statement.trim().is_empty()) {
             cluster.sql("postgres", statement);
         }
@@ -120,7 +123,41 @@ impl Project {
 #[test]
 #[ignore = "needs PostgreSQL and sshd; run tests/run"]
 fn a_single_user_s_database_gets_two_that_take_turns_and_comes_back() {
-    let project = Project::new();
+    comes_and_goes(&Project::new());
+}
+
+#[test]
+#[ignore = "needs PostgreSQL and sshd; run tests/run"]
+fn memberships_of_others_and_with_options_are_moved_too() {
+    let project = Project::on(Cluster::newer());
+    let (cluster, world) = (&project.cluster, &project.world);
+    for statement in [
+        "CREATE ROLE boss",
+        "GRANT helpers TO boss WITH ADMIN OPTION",
+        "CREATE ROLE guests",
+        "GRANT guests TO boss WITH ADMIN OPTION",
+        "SET ROLE boss; GRANT guests TO shop WITH INHERIT FALSE, SET TRUE; GRANT helpers TO shop",
+        "SET ROLE shop; ALTER DEFAULT PRIVILEGES GRANT SELECT ON LARGE OBJECTS TO reporting",
+    ] {
+        cluster.sql("shop", statement);
+    }
+    let options = "SELECT pg_get_userbyid(member), inherit_option, set_option FROM pg_auth_members \
+                   WHERE roleid = 'guests'::regrole AND member <> 'boss'::regrole ORDER BY 1";
+    assert_eq!(cluster.sql("shop", options), "shop|f|t");
+    world.run(&["postgres", "adopt", "--yes", "-q", "db.password"]).success();
+    assert_eq!(cluster.sql("shop", options), "shop_owner|f|t");
+    world.run(&["postgres", "adopt", "--undo", "--yes", "-q", "db.password"]).success();
+    assert_eq!(cluster.sql("shop", options), "shop|f|t");
+    cluster.sql("postgres", "DROP ROLE shop_owner; DROP ROLE boss, guests");
+}
+
+#[test]
+#[ignore = "needs PostgreSQL and sshd; run tests/run"]
+fn the_newest_release_has_it_too() {
+    comes_and_goes(&Project::on(Cluster::newer()));
+}
+
+fn comes_and_goes(project: &Project) {
     let (cluster, world) = (&project.cluster, &project.world);
     let (before, rights) = (state(cluster), project.rights("shop", OLD));
     assert!(rights.contains("work_mem 8MB, path public, private"), "{rights}");

@@ -12,10 +12,10 @@ use crate::harness::proxy::Proxy;
 
 /// A session of the superuser that changes a role and does not say yet whether it means it: whoever changes the same role
 /// waits.
-struct Lock(Child);
+pub struct Lock(Child);
 
 impl Lock {
-    fn on(cluster: &Cluster, role: &str) -> Self {
+    pub fn on(cluster: &Cluster, role: &str) -> Self {
         let mut command = Command::new("psql");
         command.args(["-Xq", "-h"]).arg(cluster.folder()).args([
             "-p",
@@ -40,7 +40,7 @@ impl Lock {
     }
 
     /// Takes the change back.
-    fn release(mut self) {
+    pub fn release(mut self) {
         self.0.stdin.take();
         self.0.wait().unwrap();
     }
@@ -56,10 +56,10 @@ fn sent(cluster: &Cluster) -> (BTreeSet<String>, usize) {
 }
 
 /// Waits until somebody waits for the lock.
-fn waits(cluster: &Cluster) {
+pub fn waits(cluster: &Cluster) {
     let query =
         "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%ALTER ROLE%'";
-    wait_until(|| cluster.sql("postgres", query) == "1");
+    wait_until(|| cluster.sql("postgres", query) != "0");
 }
 
 #[test]

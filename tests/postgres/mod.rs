@@ -5,6 +5,8 @@ mod doubt;
 mod killed;
 mod kinds;
 mod measure;
+mod network;
+mod newer;
 mod stand;
 mod whole;
 
@@ -74,7 +76,11 @@ pub const ALL_MEANS: [Means; 3] = [Means::Peer, Means::Direct, Means::Tunnel];
 impl Shop {
     /// A server with these roles.
     pub fn new(kind: &str, means: Means, roles: &str) -> Self {
-        let cluster = Cluster::start();
+        Self::on(Cluster::start(), kind, means, roles)
+    }
+
+    /// The same on a server that runs.
+    pub fn on(cluster: Cluster, kind: &str, means: Means, roles: &str) -> Self {
         for statement in roles.split(";\n").filter(|statement| !statement.trim().is_empty()) {
             cluster.sql("postgres", statement);
         }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::harness::postgres::wait_until;
-use crate::harness::{World, rotations};
+use crate::harness::{World, rotations, tools};
 
 /// A project whose Django runs on a server.
 struct Live {
@@ -20,12 +20,6 @@ struct Live {
     world: World,
     /// Where Django listens.
     web: u16,
-}
-
-fn tools() -> PathBuf {
-    let folder =
-        std::env::var_os("LUCA_SECRETS_TOOLS").map_or_else(|| "target/test-tools".into(), PathBuf::from);
-    std::path::absolute(folder).unwrap()
 }
 
 impl Live {

@@ -223,8 +223,9 @@ fn a_line_that_is_cut_at_any_step_leaves_nothing_that_is_not_told_and_healed() {
     // When it has committed, as the others have, and cannot say so any more.
     let bin = cut.fleet.hosts[2].home().join("bin");
     std::fs::create_dir(&bin).unwrap();
-    let sync =
-        "#!/bin/sh\n/usr/bin/sync \"$@\"\nif grep -qs committed \"$2\"; then ip link set dev line down; fi\n";
+    // What it syncs alone is the folder: without the note, at the commit.
+    let sync = "#!/bin/sh\n/usr/bin/sync \"$@\"\n\
+                if [ $# -eq 2 ] && [ ! -e \"$2/.app.env.luca-secrets-note\" ]; then ip link set dev line down; fi\n";
     std::fs::write(bin.join("sync"), sync).unwrap();
     std::fs::set_permissions(bin.join("sync"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let path = "PATH=$HOME/bin:/usr/sbin:/usr/bin:/sbin:/bin\n";
@@ -235,6 +236,8 @@ fn a_line_that_is_cut_at_any_step_leaves_nothing_that_is_not_told_and_healed() {
         said.contains("ok: server web1: pushed") && said.contains("cannot commit: 192.0.2.2:[port]"),
         "{said}"
     );
+    // It has let go of its lock without having heard a goodbye, and while the line is cut.
+    assert!(Command::new("flock").arg("-n").arg(cut.fleet.app(2)).arg("true").status().unwrap().success());
     std::fs::remove_file(bin.join("sync")).unwrap();
     cut.heal();
     cut.all_have("third");

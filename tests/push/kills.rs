@@ -6,8 +6,8 @@ use std::os::unix::fs::PermissionsExt;
 use super::Fleet;
 
 /// What the script over there, and the apply command, run.
-const TOOLS: [&str; 11] =
-    ["base64", "chmod", "cp", "flock", "grep", "ln", "mv", "rm", "sha256sum", "stat", "sync"];
+const TOOLS: [&str; 12] =
+    ["base64", "chmod", "cp", "dd", "flock", "grep", "ln", "mv", "rm", "sha256sum", "stat", "sync"];
 
 /// At the call whose number is in `kill`: every process up to the one that sshd has started, and whatever is in `client`.
 const SHIM: &str = r#"#!/bin/sh

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
+use base64::Engine as _;
 use serde_json::{Value, json};
 
 use luca_secrets::rotate::{Answer, Assisted, Clerk, Credential, TroubleKind, Webhook};
@@ -155,11 +156,47 @@ fn what_is_pasted_by_mistake_is_refused_and_leaves_no_trace() {
 
 #[test]
 #[ignore = "needs python3; run tests/run"]
+fn a_key_goes_with_the_publishable_key_of_the_schema() {
+    let publishable = |host: &str| {
+        let coded = base64::engine::general_purpose::STANDARD.encode(format!("{host}$"));
+        format!("pk_test_{coded}")
+    };
+    let stand = Stand::start();
+    stand.keys(BOTH);
+    let current = values(&[("clerk.secret_key", OLD)]);
+    // The store has a key of an instance whose tokens the project's programs would refuse: nothing is begun.
+    let mut other = clerk(&stand, Some(&publishable("calm-heron-34.clerk.accounts.dev")));
+    let outcome = Walk::begin(&mut other, &current);
+    let part = "the key belongs to another instance than the project's publishable key";
+    assert_trouble(outcome, TroubleKind::Rejected, part, &[OLD]);
+    // Whatever that one accepts, so is a new key: before it is stored.
+    let mut walk = Walk::begin_unseen(&mut other, &current).unwrap();
+    let paste = Walk::named(&other, "paste");
+    assert_trouble(walk.answer(&mut other, &paste, &[NEW]), TroubleKind::Rejected, part, &[OLD, NEW]);
+    assert!(walk.record.pending.is_empty());
+    // An instance with a domain of its own.
+    stand.set(&json!({ "frontends": { "ins_1": "https://clerk.example.com/" } }));
+    let mut own = clerk(&stand, Some(&publishable("Clerk.example.com")));
+    let mut walk = begun(&mut own);
+    walk.give(&mut own, "paste", &[NEW]).unwrap();
+    let mut broken = clerk(&stand, Some("pk_test_c2hvcnQ"));
+    let outcome = Walk::begin(&mut broken, &current);
+    assert_trouble(outcome, TroubleKind::Rejected, "names no frontend API", &[OLD]);
+}
+
+#[test]
+#[ignore = "needs python3; run tests/run"]
 fn only_clerk_itself_can_refuse_a_key() {
     let stand = Stand::start();
     stand.keys(BOTH);
-    let mut clerk = clerk(&stand, None);
+    let mut clerk = clerk(&stand, Some("pk_test_YnJhdmUtb3R0ZXItMTIuY2xlcmsuYWNjb3VudHMuZGV2JA"));
     let mut walk = begun(&mut clerk);
+    // While the domains are asked for.
+    stand.set(&json!({ "domains": 429 }));
+    let paste = Walk::named(&clerk, "paste");
+    let outcome = walk.answer(&mut clerk, &paste, &[NEW]);
+    assert_trouble(outcome, TroubleKind::Unavailable, "429, which says nothing of the key", &[OLD, NEW]);
+    stand.set(&json!({ "domains": null }));
     walk.give(&mut clerk, "paste", &[NEW]).unwrap();
     walk.until(&mut clerk, "wait").unwrap();
     stand.keys(&BOTH[1..]);
@@ -172,7 +209,8 @@ fn only_clerk_itself_can_refuse_a_key() {
         assert_trouble(Walk::begin(&mut clerk, &current), TroubleKind::Unavailable, "says nothing", &[OLD]);
     }
     // Whoever accepts anything proves nothing.
-    stand.set(&json!({ "status": null, "open": true }));
+    let frontends = json!({ "ins_open": "https://brave-otter-12.clerk.accounts.dev" });
+    stand.set(&json!({ "status": null, "open": true, "frontends": frontends }));
     let current = values(&[("clerk.secret_key", OLD)]);
     assert_trouble(Walk::begin(&mut clerk, &current), TroubleKind::Held, "accepts any key", &[OLD]);
     drop(stand);
@@ -223,7 +261,8 @@ const NEW_HOOK: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 #[ignore = "needs python3; run tests/run"]
 fn a_webhook_s_secret_is_proven_by_the_endpoint_that_has_it() {
     let stand = Stand::start();
-    let settings = WebhookRotation { url: None, endpoint: Some(format!("{}/hooks", stand.url)) };
+    let settings =
+        WebhookRotation { endpoint: Some(format!("{}/hooks", stand.url)), ..WebhookRotation::default() };
     let webhook = Webhook::new(name("clerk.hook"), settings, Environment::new([]));
     let mut webhook = Assisted::new(webhook, Duration::from_secs(1));
     let names: Vec<&str> = webhook.steps().iter().map(|step| step.name).collect();

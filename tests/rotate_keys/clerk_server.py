@@ -1,5 +1,6 @@
-"""A stand-in for Clerk's Backend API on loopback, after clerk/openapi-specs (bapi/2026-05-12.yml, GetInstance), and for an
-application's own endpoint for webhooks, which checks signatures as Svix's libraries do.
+"""A stand-in for Clerk's Backend API on loopback, after clerk/openapi-specs (bapi/2026-05-12.yml, GetInstance and
+ListDomains), and for an application's own endpoint for webhooks, which checks signatures as Svix's libraries do, by the
+secrets that it is told or by those in its env file.
 
 Prints its port, and then takes one JSON object a line from standard input: its whole state. Answers "ok".
 """
@@ -14,8 +15,18 @@ import sys
 import threading
 import time
 
-state = {"keys": {}, "status": None, "webhook": [], "checks": True}
+state = {"keys": {}, "status": None, "webhook": [], "env": None, "only": None, "checks": True,
+         "frontends": {"ins_1": "https://brave-otter-12.clerk.accounts.dev"}}
 INVALID = "The provided Clerk Secret Key is invalid. Make sure that your Clerk Secret Key is correct."
+
+
+def secrets():
+    if not state["env"]:
+        return state["webhook"]
+    with open(state["env"]) as file:
+        lines = dict(line.rstrip("\n").split("=", 1) for line in file if line.startswith("CLERK_WEBHOOK_SECRET"))
+    known = [lines[state["only"]]] if state["only"] else lines.values()
+    return [secret.strip("'\"") for secret in known if secret.strip("'\"")]
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -39,7 +50,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.answer(status, {"errors": [error], "clerk_trace_id": "made-up"}, headers)
 
     def do_GET(self):
-        fault = state["status"]
+        fault = state.get("domains") if self.path == "/v1/domains" else None
+        fault = fault or state["status"]
         if fault == 429:
             return self.error(429, "too_many_requests", "Too many requests", [("Retry-After", "10")])
         if fault == "proxy":
@@ -51,12 +63,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
         scheme, _, key = (self.headers.get("Authorization") or "").partition(" ")
         if scheme != "Bearer":
             return self.error(401, "authentication_invalid", "Invalid authentication")
-        if self.path != "/v1/instance":
+        if self.path not in ("/v1/instance", "/v1/domains"):
             return self.error(404, "resource_not_found", "not found")
         instance = state["keys"].get(key)
         if instance is None and not state.get("open"):
             return self.error(401, "clerk_key_invalid", INVALID)
         id, kind = instance or ["ins_open", "development"]
+        if self.path == "/v1/domains":
+            frontend = state["frontends"].get(id, f"https://{id.replace('_', '-')}.clerk.accounts.dev")
+            domain = {"object": "domain", "id": f"dmn_{id}", "name": frontend.split("//")[1], "is_satellite": False,
+                      "frontend_api_url": frontend, "accounts_portal_url": None, "proxy_url": None,
+                      "development_origin": "", "cname_targets": []}
+            return self.answer(200, {"data": [domain], "total_count": 1})
         body = {"object": "instance", "id": id, "environment_type": kind, "allowed_origins": None, "workspace_id": None}
         self.answer(200, body)
 
@@ -67,7 +85,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.answer(state["status"], {})
         if abs(time.time() - int(at)) > 300:
             return self.answer(400, {"error": "too old"})
-        for secret in state["webhook"]:
+        for secret in secrets():
             key = base64.b64decode(secret.removeprefix("whsec_"))
             wanted = base64.b64encode(hmac.new(key, f"{id}.{at}.{body}".encode(), hashlib.sha256).digest()).decode()
             if f"v1,{wanted}" in signatures.split(" "):

@@ -10,15 +10,15 @@ use luca_secrets::sys::{Environment, process_exists};
 
 use super::walk::{Walk, assert_trouble, declared, name, parsed, text, values};
 
-const OLD: &str = "old-canary-9b1f44";
+pub const OLD: &str = "old-canary-9b1f44";
 
 /// A project with the program's source in it.
-struct Project {
+pub struct Project {
     folder: tempfile::TempDir,
 }
 
 impl Project {
-    fn new(source: &Value) -> Self {
+    pub fn new(source: &Value) -> Self {
         let project = Self { folder: tempfile::tempdir().unwrap() };
         let mut source = source.clone();
         source["accepted"] = json!([OLD]);
@@ -36,7 +36,7 @@ impl Project {
         std::fs::write(self.path(), source.to_string()).unwrap();
     }
 
-    fn source(&self) -> Value {
+    pub fn source(&self) -> Value {
         serde_json::from_slice(&std::fs::read(self.path()).unwrap()).unwrap()
     }
 
@@ -52,7 +52,7 @@ impl Project {
         self.write(&source);
     }
 
-    fn command(&self, more: &str) -> Command {
+    pub fn command(&self, more: &str) -> Command {
         self.within("60s", more)
     }
 

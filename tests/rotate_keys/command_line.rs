@@ -1,15 +1,17 @@
 //! The same kinds by `luca-secrets rotate`: with the journal in the store, a person at a terminal, and other machines.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
 use serde_json::json;
 
 use super::clerk::Stand;
+use super::people::{assert_shown, on_terminal, on_terminal_with, plain, value_of};
 use super::ssh_key::listed;
 use crate::harness::sshd::{Sshd, public_line, user};
-use crate::harness::{NOW, PROGRAM, World};
+use crate::harness::{NOW, World};
 
 const OLD: &str = "sk_test_OldCanary7xq2Lk";
 const NEW: &str = "sk_test_NewCanary9wm4Rt";
@@ -40,31 +42,6 @@ fn knows(stand: &Stand, keys: &[&str]) {
     stand.set(&json!({ "keys": keys }));
 }
 
-/// The exit code and all that a terminal has shown.
-pub(super) fn on_terminal(world: &World, arguments: &[&str], steps: &[&str]) -> (i32, String) {
-    let output = Command::new("/usr/bin/python3")
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tools/terminal.py"))
-        .arg(steps.join("\n"))
-        .arg(PROGRAM)
-        .args(arguments)
-        .current_dir(world.folder())
-        .env_clear()
-        .env("HOME", world.home())
-        .env("USER", "tester")
-        .env("TERM", "xterm")
-        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
-    let (code, shown) = text.split_once('\n').unwrap();
-    (code.parse().unwrap(), shown.replace('\r', ""))
-}
-
-fn value_of(world: &World, name: &str) -> String {
-    world.run(&["get", name]).success().stdout
-}
-
 #[test]
 #[ignore = "needs python3; run tests/run"]
 fn a_tired_person_pastes_and_another_machine_ends_it_days_later() {
@@ -72,38 +49,33 @@ fn a_tired_person_pastes_and_another_machine_ends_it_days_later() {
     knows(&stand, &[OLD, NEW, OTHER]);
     let world = clerk_world(&stand);
     let begin = ["rotate", "--local", "--yes", "clerk.secret_key"];
+    let all = [OLD, NEW, OTHER, "hunter22hunter22"];
 
     // Ctrl-C at the first question: nothing was begun that could not be begun again.
     let (code, shown) = on_terminal(&world, &begin, &["wait (not shown)", "type \\x03", "end"]);
     assert_ne!(code, 0, "{shown}");
     assert_eq!(value_of(&world, "clerk.secret_key"), OLD);
 
-    // The old value, nonsense, the key of another project; then the right one; then it is left.
+    // The old value, nonsense, the key of another project; then the right one; then it is left. What to do is told once.
     let (code, shown) = on_terminal(
         &world,
         &begin,
         &[
-            "wait (not shown)",
+            "wait (not shown): ",
             &format!("type {OLD}\\n"),
-            "wait that the store has already",
-            "pause",
+            "next (not shown): ",
             "type hunter22hunter22\\n",
-            "wait no secret key of Clerk",
-            "pause",
+            "next (not shown): ",
             &format!("type {OTHER}\\n"),
-            "wait another instance",
-            "pause",
+            "next (not shown): ",
             &format!("type {NEW}\\n"),
-            "wait done? [y/N]",
+            "next done? [y/N] ",
             "type \\n",
             "end",
         ],
     );
-    assert_ne!(code, 1, "{shown}");
-    assert!(shown.contains("https://example.com/keys"), "{shown}");
-    for hidden in [OLD, NEW, OTHER, "hunter22hunter22"] {
-        assert!(!shown.contains(hidden), "{shown}");
-    }
+    assert_shown(&plain(&shown), PASTED, &all);
+    assert_eq!(code, 4);
     assert_eq!(value_of(&world, "clerk.secret_key"), NEW);
 
     // Another machine, which has the project and an identity and nothing else.
@@ -113,29 +85,190 @@ fn a_tired_person_pastes_and_another_machine_ends_it_days_later() {
     copy(&world.home().join(".config/luca-secrets"), &other.home().join(".config/luca-secrets"));
     let resume = ["rotate", "--local", "--yes", "--resume"];
     // Said and not done; then done, and said.
-    let (_, shown) = on_terminal(
-        &other,
-        &resume,
-        &[
-            "wait done? [y/N]",
-            "type y\\n",
-            "wait still accepted",
-            "wait done? [y/N]",
-            "pause",
-            "type n\\n",
-            "end",
-        ],
-    );
-    assert!(!shown.contains(OLD) && !shown.contains(NEW), "{shown}");
+    let said = ["wait done? [y/N] ", "type y\\n", "next done? [y/N] ", "type n\\n", "end"];
+    let (_, shown) = on_terminal(&other, &resume, &said);
+    assert_shown(&plain(&shown), SAID, &all);
     knows(&stand, &[NEW]);
-    let (code, shown) = on_terminal(&other, &resume, &["wait done? [y/N]", "type y\\n", "end"]);
-    assert_eq!(code, 0, "{shown}");
-    assert!(!shown.contains(OLD) && !shown.contains(NEW), "{shown}");
+    let (code, shown) = on_terminal(&other, &resume, &["wait done? [y/N] ", "type y\\n", "end"]);
+    assert_shown(&plain(&shown), ENDED, &all);
+    assert_eq!(code, 0);
     assert_eq!(value_of(&other, "clerk.secret_key"), NEW);
     // Twice is once.
     other.run(&["rotate", "--local", "--yes", "--resume"]).success();
     let inside = crate::faults::unseal(&other.store_bytes());
     assert_eq!(inside.matches(NEW).count(), 1, "{inside}");
+}
+
+const PASTED: &str = r"clerk.secret_key: ask for the new secret key of Clerk's
+  make a new secret key of Clerk's, and leave the old one as it is:
+    Configure, API keys, Secret keys: add one; it is shown once
+  https://example.com/keys
+  (Ctrl-C leaves it for later)
+secret key (not shown):
+warn: clerk.secret_key: that is the secret key of Clerk's that the store has already
+hint: make a new one on the page, and paste that
+secret key (not shown):
+warn: clerk.secret_key: that is no secret key of Clerk's: those start with sk_test_ or sk_live_
+secret key (not shown):
+warn: clerk.secret_key: the key belongs to another instance than the current one
+secret key (not shown):
+clerk.secret_key: ask for the new secret key of Clerk's (0.0 s)
+clerk.secret_key: prove that it works (0.0 s)
+warn: no server gets env-file app: whoever uses it renders it
+clerk.secret_key: give it to the programs (0.0 s)
+clerk.secret_key: keep the old secret key of Clerk's for a while (0.0 s)
+clerk.secret_key: ask for the end of the old secret key of Clerk's
+  end the secret key of Clerk's from before; the new one stays:
+    Configure, API keys, Secret keys: see when each was used last, and delete the one
+  https://example.com/keys
+  (Ctrl-C leaves it for later)
+done? [y/N]
+error: clerk.secret_key: waits for a person: ask for the end of the old secret key of Clerk's
+hint: `luca-secrets rotate --resume clerk.secret_key` at a terminal goes on, on any machine and whenever it suits; `luca-secrets rotate --undo clerk.secret_key` takes it back
+";
+const SAID: &str = r"clerk.secret_key: ask for the end of the old secret key of Clerk's
+  end the secret key of Clerk's from before; the new one stays:
+    Configure, API keys, Secret keys: see when each was used last, and delete the one
+  https://example.com/keys
+  (Ctrl-C leaves it for later)
+done? [y/N] y
+warn: clerk.secret_key: the secret key of Clerk's from before is still accepted
+hint: delete it on the page; it can take a minute until that is in force
+done? [y/N] n
+error: clerk.secret_key: waits for a person: ask for the end of the old secret key of Clerk's
+hint: `luca-secrets rotate --resume clerk.secret_key` at a terminal goes on, on any machine and whenever it suits; `luca-secrets rotate --undo clerk.secret_key` takes it back
+";
+const ENDED: &str = r"clerk.secret_key: ask for the end of the old secret key of Clerk's
+  end the secret key of Clerk's from before; the new one stays:
+    Configure, API keys, Secret keys: see when each was used last, and delete the one
+  https://example.com/keys
+  (Ctrl-C leaves it for later)
+done? [y/N] y
+clerk.secret_key: ask for the end of the old secret key of Clerk's (0.0 s)
+clerk.secret_key: prove that the old secret key of Clerk's is refused (0.0 s)
+ok: clerk.secret_key: rotated (0.0 s)
+";
+
+/// A program in the place of a browser: it notes what it was given, and stays open for as long as its folder is there.
+fn browser(folder: &Path, name: &str) -> String {
+    let path = folder.join(name);
+    let note = folder.join("opened");
+    let script = format!(
+        "#!/bin/sh\nenv >'{0}.part'; echo \"$@\" >>'{0}.part'; mv '{0}.part' '{0}'\nwhile [ -e '{0}' ]; do sleep 0.2; done\n",
+        note.display()
+    );
+    fs::write(&path, script).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    path.display().to_string()
+}
+
+#[test]
+#[ignore = "needs python3; run tests/run"]
+fn the_page_is_opened_for_whoever_wants_it_and_never_waited_for() {
+    let stand = Stand::start();
+    knows(&stand, &[OLD, NEW]);
+    let world = clerk_world(&stand);
+    let folder = tempfile::tempdir().unwrap();
+    let browser = browser(folder.path(), "browser");
+    let begin = ["rotate", "--local", "--yes", "clerk.secret_key"];
+    let env = [
+        ("BROWSER", browser.as_str()),
+        ("GH_TOKEN", "token-canary"),
+        ("AWS_SECRET_ACCESS_KEY", "key-canary"),
+        ("DISPLAY", ":77"),
+        ("LC_TIME", "C"),
+    ];
+    let opened = folder.path().join("opened");
+    let steps = [
+        "wait secret key (not shown; Enter opens the page): ",
+        "type \\n",
+        &format!("file {}", opened.display()),
+        "next secret key (not shown): ",
+        "type hunter22hunter22\\n",
+        // It is open: it is not offered again.
+        "next secret key (not shown): ",
+        &format!("type {NEW}\\n"),
+        "next done? [y/N; o opens the page] ",
+        "type \\n",
+        "end",
+    ];
+    let (code, shown) = on_terminal_with(&world, &env, &begin, &steps);
+    assert_eq!(code, 4, "{shown}");
+    assert!(shown.contains("  https://example.com/keys\n"), "{shown}");
+    assert!(!shown.contains(NEW) && !shown.contains("hunter22"), "{shown}");
+    let mut lines: Vec<String> = fs::read_to_string(&opened).unwrap().lines().map(str::to_owned).collect();
+    assert_eq!(lines.pop().unwrap(), "https://example.com/keys");
+    let mut names: Vec<&str> = lines.iter().filter_map(|line| Some(line.split_once('=')?.0)).collect();
+    // What the stand-in's shell and whoever types here add themselves.
+    names.retain(|name| !["LC_CTYPE", "OLDPWD", "PWD", "SHLVL", "_"].contains(name));
+    names.sort_unstable();
+    assert_eq!(names, ["BROWSER", "DISPLAY", "HOME", "LC_TIME", "PATH", "USER"]);
+}
+
+/// Has the page opened at the question that ends a rotation, and leaves it again.
+fn opens_it(world: &World, env: &[(&str, &str)], opened: &Path) -> String {
+    let steps = [
+        "wait done? [y/N; o opens the page] ",
+        "type o\\n",
+        &format!("file {}", opened.display()),
+        "next done? [y/N] ",
+        "type n\\n",
+        "end",
+    ];
+    let (code, shown) = on_terminal_with(world, env, &["rotate", "--local", "--yes", "--resume"], &steps);
+    assert_eq!(code, 4, "{shown}");
+    let note = fs::read_to_string(opened).unwrap();
+    fs::remove_file(opened).unwrap();
+    note
+}
+
+#[test]
+#[ignore = "needs python3; run tests/run"]
+fn the_page_is_opened_by_what_is_named_or_by_the_desktop_or_not_at_all() {
+    let stand = Stand::start();
+    knows(&stand, &[OLD, NEW]);
+    let world = clerk_world(&stand);
+    let folder = tempfile::tempdir().unwrap();
+    let (desktop, browser) = (browser(folder.path(), "xdg-open"), browser(folder.path(), "browser"));
+    let opened = folder.path().join("opened");
+    let steps = ["wait (not shown): ", &format!("type {NEW}\\n"), "next done? [y/N] ", "type n\\n", "end"];
+    on_terminal(&world, &["rotate", "--local", "--yes", "clerk.secret_key"], &steps);
+
+    // A list of which only the last can be started, with the address in its middle.
+    let list = format!("/no/such/browser:{browser} --at=%s --new");
+    let note = opens_it(&world, &[("BROWSER", &list)], &opened);
+    assert!(note.ends_with("\n--at=https://example.com/keys --new\n"), "{note}");
+    // What the desktop has serves where nothing is named.
+    let path = format!("{}:/usr/bin:/bin", Path::new(&desktop).parent().unwrap().display());
+    for display in [("DISPLAY", ":77"), ("WAYLAND_DISPLAY", "wayland-7")] {
+        let note = opens_it(&world, &[("PATH", &path), display], &opened);
+        assert!(note.ends_with("\nhttps://example.com/keys\n"), "{note}");
+    }
+
+    let resume = ["rotate", "--local", "--yes", "--resume"];
+    // That it cannot be opened hinders nothing.
+    let steps = [
+        "wait done? [y/N; o opens the page] ",
+        "type o\\n",
+        "next no browser could be started",
+        "next done? [y/N] ",
+        "type n\\n",
+        "end",
+    ];
+    let (code, shown) = on_terminal_with(&world, &[("BROWSER", "/no/such/browser")], &resume, &steps);
+    assert_eq!(code, 4, "{shown}");
+
+    // A page that anybody on the way could replace is not offered.
+    let schema =
+        world.read("schemas/schema.toml").replace("https://example.com/keys", "http://example.com/keys");
+    world.write("schemas/schema.toml", schema);
+    let steps = ["wait done? [y/N] ", "type n\\n", "end"];
+    // It is shown, as all of the question is, whatever else is not.
+    let quiet = ["rotate", "-q", "--local", "--yes", "--resume"];
+    let (code, shown) = on_terminal_with(&world, &[("BROWSER", &browser)], &quiet, &steps);
+    assert_eq!(code, 4, "{shown}");
+    assert!(shown.contains("  end the secret key of Clerk's from before; the new one stays:\n"), "{shown}");
+    assert!(shown.contains("  http://example.com/keys\n"), "{shown}");
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -186,6 +319,7 @@ fn a_key_by_which_the_program_itself_logs_in_is_replaced_under_it() {
     let new_value = value_of(&world, "deploy.key");
     assert_ne!(new_value, old_value, "{}", done.stderr);
     assert_eq!(listed(&sshd).lines().count(), 2, "{}", done.stderr);
+    let first = done.stderr;
     // The program logs in with the new key already, and brings the public half along.
     world.run(&["diff"]).at(NOW).done();
     let public = value_of(&world, "deploy.public");
@@ -196,10 +330,27 @@ fn a_key_by_which_the_program_itself_logs_in_is_replaced_under_it() {
     let lines = listed(&sshd);
     assert!(!lines.contains(&old) && lines.lines().count() == 1, "{lines}");
     world.run(&["push", "-q", "--yes"]).at(LATER).success();
-    for secret in old_value.lines().chain(new_value.lines()).filter(|line| !line.starts_with('-')) {
-        assert!(!done.stderr.contains(secret) && !done.stdout.contains(secret));
-    }
+    let secrets: Vec<&str> =
+        old_value.lines().chain(new_value.lines()).filter(|line| !line.starts_with('-')).collect();
+    assert_shown(&plain(&(first + &done.stderr)), SSH_KEY, &secrets);
 }
+
+const SSH_KEY: &str = r"deploy.key: look whether it can be done (0.0 s)
+deploy.key: add the new key on web (0.0 s)
+deploy.key: log in to web with the new key alone (0.0 s)
+server web: staged (0.0 s)
+server web: in place (0.0 s)
+server web: applied (0.0 s)
+server web: healthy (0.0 s)
+server web: committed (0.0 s)
+deploy.key: give the new key to whoever logs in (0.0 s)
+ok: deploy.key: in use; the old one is ended later, not before 2026-11-23T12:30:00Z: keep the old key for a while
+hint: `luca-secrets rotate --resume deploy.key` goes on then, and `rotate --due` does by itself; `luca-secrets rotate --undo deploy.key` takes it back
+deploy.key: keep the old key for a while (0.0 s)
+deploy.key: take the old key away on web (0.0 s)
+deploy.key: prove that the old key is refused by web (0.0 s)
+ok: deploy.key: rotated (0.0 s)
+";
 
 #[test]
 #[ignore = "needs openssh-server; run tests/run"]
@@ -245,11 +396,24 @@ fn a_program_that_crashes_after_its_work_is_probed_and_makes_no_second_value() {
     let source =
         |world: &World| -> serde_json::Value { serde_json::from_str(&world.read("source.json")).unwrap() };
     assert_eq!(source(&world)["accepted"], json!([old, new]), "{}", done.stderr);
-    assert!(!done.stderr.contains(old) && !done.stderr.contains(&new), "{}", done.stderr);
+    let first = done.stderr;
     let done = world.run(&["rotate", "--local", "--yes", "--resume"]).at(LATER).done();
     assert_eq!(done.code, 0, "{}", done.stderr);
     assert_eq!(source(&world)["accepted"], json!([new]));
+    assert_shown(&plain(&(first + &done.stderr)), PROGRAM, &[old, &new]);
     let log = source(&world)["log"].clone();
     let applied = log.as_array().unwrap().iter().filter(|verb| *verb == "apply").count();
     assert_eq!(applied, 1, "{log}");
 }
+
+const PROGRAM: &str = r"mail.key: look whether it can be done (0.0 s)
+mail.key: make the new credential valid (/usr/bin/python3) (0.0 s)
+mail.key: prove that it works (/usr/bin/python3) (0.0 s)
+mail.key: give it to the programs (0.0 s)
+ok: mail.key: in use; the old one is ended later, not before 2026-11-23T12:30:00Z: keep the old one valid for a while
+hint: `luca-secrets rotate --resume mail.key` goes on then, and `rotate --due` does by itself; `luca-secrets rotate --undo mail.key` takes it back
+mail.key: keep the old one valid for a while (0.0 s)
+mail.key: end the old one (/usr/bin/python3) (0.0 s)
+mail.key: prove that the old one is refused (/usr/bin/python3) (0.0 s)
+ok: mail.key: rotated (0.0 s)
+";

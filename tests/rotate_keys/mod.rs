@@ -3,9 +3,14 @@
 mod command;
 mod command_line;
 mod walk;
+mod people;
+mod pasted;
 mod ssh_key;
 mod ssh_faults;
 mod clerk;
 mod rests;
 mod s3;
+mod s3_faults;
+mod ssh_agent;
 mod schema;
+mod measure;

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::json;
 
-use super::command_line::on_terminal;
+use super::people::on_terminal_with;
 use crate::harness::{NOW, World};
 
 const OLD: &str = "OldCanaryOfTheRest1234567";
@@ -43,6 +43,13 @@ fn nobody_sleeps_out_a_grace_unattended_and_the_next_look_ends_it() {
     assert_eq!(accepted(&world), json!([OLD, new]));
     let said = "ok: mail.key: in use; the old one is ended later, not before 2026-11-23T12:10:00Z: ";
     assert!(done.stderr.contains(said), "{}", done.stderr);
+    let plan = world.run(&["rotate", "--plan", "mail.key"]).success().stdout;
+    let lines: Vec<&str> = plan.lines().collect();
+    assert_eq!(lines[0], "mail.key, command, grace, 3 steps done");
+    assert_eq!(
+        lines[3..5],
+        ["  3. give it to the programs (done)", "  4. keep the old one valid for a while"]
+    );
     let look = |now| {
         world.run(&["rotate", "--due", "--local", "--yes", "--non-interactive"]).at(now).success().stderr
     };
@@ -58,7 +65,9 @@ fn nobody_sleeps_out_a_grace_unattended_and_the_next_look_ends_it() {
 fn a_person_sees_how_long_it_takes_and_leaves_without_losing_anything() {
     let world = project();
     let steps = ["wait left … (Ctrl-C leaves it", "type \\x03", "end"];
-    let (code, shown) = on_terminal(&world, &["rotate", "--local", "--yes", "mail.key"], &steps);
+    // What it draws over is shown by terminals that can.
+    let env = [("TERM", "xterm")];
+    let (code, shown) = on_terminal_with(&world, &env, &["rotate", "--local", "--yes", "mail.key"], &steps);
     assert_eq!(code, 0, "{shown}");
     assert!(shown.contains(" mail.key: in use; the old one is ended later, not before "), "{shown}");
     let new = value(&world, "mail.key");

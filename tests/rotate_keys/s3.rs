@@ -15,10 +15,10 @@ use luca_secrets::sys::Environment;
 use super::walk::{Walk, assert_trouble, name, text, values};
 use crate::harness::s3::{Service, ceph, moto, moto_alone};
 
-fn keyed(service: &Service, bucket: &str) -> KeyedBucket {
+fn keyed(endpoint: &str, bucket: &str) -> KeyedBucket {
     let bucket = Bucket {
         name: bucket.to_owned(),
-        endpoint: Some(service.endpoint.clone()),
+        endpoint: Some(endpoint.to_owned()),
         region: "us-east-1".to_owned(),
         path_style: true,
         credentials: None,
@@ -27,17 +27,19 @@ fn keyed(service: &Service, bucket: &str) -> KeyedBucket {
     KeyedBucket { bucket, authorities: None, prefix: "probes/".to_owned(), env: Environment::new([]) }
 }
 
-fn assisted(service: &Service, bucket: &str) -> Assisted<S3Keys> {
+/// The keys of a bucket that a person makes.
+pub fn assisted(endpoint: &str, bucket: &str) -> Assisted<S3Keys> {
     let keys = S3Keys {
         access: name("s3.access_key"),
         secret: name("s3.secret_key"),
-        bucket: keyed(service, bucket),
+        bucket: keyed(endpoint, bucket),
         url: Some("https://console.example.com/".to_owned()),
     };
     Assisted::new(keys, Duration::from_secs(1))
 }
 
-fn pair((access, secret): (&str, &str)) -> Values {
+/// A pair of keys as the store has it.
+pub fn pair((access, secret): (&str, &str)) -> Values {
     values(&[("s3.access_key", access), ("s3.secret_key", secret)])
 }
 
@@ -46,7 +48,7 @@ fn pair((access, secret): (&str, &str)) -> Values {
 fn a_pair_is_proven_by_what_programs_do_before_it_is_stored() {
     let service = ceph();
     let bucket = service.bucket();
-    let mut keys = assisted(service, &bucket);
+    let mut keys = assisted(&service.endpoint, &bucket);
     let (access, secret) = (service.keys.0.as_str(), service.keys.1.as_str());
     let (other, its_secret) = (service.other_keys.0.as_str(), service.other_keys.1.as_str());
     let mut walk = Walk::begin(&mut keys, &pair((access, secret))).unwrap();
@@ -67,7 +69,7 @@ fn a_pair_is_proven_by_what_programs_do_before_it_is_stored() {
     }
     assert_eq!(service.keys_in(&bucket), Vec::<String>::new());
     // A bucket that is not there.
-    let mut elsewhere = assisted(service, "no-such-bucket");
+    let mut elsewhere = assisted(&service.endpoint, "no-such-bucket");
     let outcome = Walk::begin(&mut elsewhere, &pair((access, secret)));
     assert_trouble(outcome, TroubleKind::Rejected, "no such bucket", &[secret]);
 }
@@ -81,7 +83,7 @@ fn a_policy_that_lets_keys_only_read_is_seen() {
         "Action": ["s3:GetObject", "s3:ListBucket"],
         "Resource": [format!("arn:aws:s3:::{bucket}"), format!("arn:aws:s3:::{bucket}/*")]}]});
     service.must("put_bucket_policy", &json!({ "Bucket": bucket, "Policy": policy.to_string() }));
-    let mut keys = assisted(service, &bucket);
+    let mut keys = assisted(&service.endpoint, &bucket);
     let mut walk = Walk::begin(&mut keys, &pair((&service.keys.0, &service.keys.1))).unwrap();
     let paste = Walk::named(&keys, "paste");
     let outcome = walk.answer(&mut keys, &paste, &[&service.other_keys.0, &service.other_keys.1]);
@@ -93,7 +95,7 @@ fn a_policy_that_lets_keys_only_read_is_seen() {
     );
 }
 
-fn post(address: &str, kind: &str, body: &str) -> String {
+pub fn post(address: &str, kind: &str, body: &str) -> String {
     let setup = "AWS4-HMAC-SHA256 Credential=setup/20260101/us-east-1/iam/aws4_request, Signature=none";
     let request = Request::new(Method::POST, Address::parse(address).unwrap())
         .header("authorization", setup)
@@ -106,7 +108,7 @@ fn post(address: &str, kind: &str, body: &str) -> String {
 }
 
 /// A user of moto's IAM, with a pair of keys and leave to do everything.
-fn user(service: &Service, user: &str) -> (String, String) {
+pub fn user(service: &Service, user: &str) -> (String, String) {
     let iam = |action: &str, fields: &str| {
         let body = format!("Action={action}&Version=2010-05-08&UserName={user}{fields}");
         post(&service.endpoint, "application/x-www-form-urlencoded", &body)
@@ -115,21 +117,36 @@ fn user(service: &Service, user: &str) -> (String, String) {
     let policy =
         json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]});
     iam("PutUserPolicy", &format!("&PolicyName=all&PolicyDocument={}", encode_part(&policy.to_string())));
-    let xml = iam("CreateAccessKey", "");
+    access_keys(service, user)
+}
+
+/// Another pair of keys of a user.
+pub fn access_keys(service: &Service, user: &str) -> (String, String) {
+    let body = format!("Action=CreateAccessKey&Version=2010-05-08&UserName={user}");
+    let xml = post(&service.endpoint, "application/x-www-form-urlencoded", &body);
     let between =
         |tag: &str| xml.split(&format!("<{tag}>")).nth(1).unwrap().split('<').next().unwrap().to_owned();
     (between("AccessKeyId"), between("SecretAccessKey"))
 }
 
-fn iam_keys(service: &Service, bucket: &str) -> IamKeys {
-    let iam = Iam::new(Some(&service.endpoint), Environment::new([]));
-    IamKeys::new(
-        name("s3.access_key"),
-        name("s3.secret_key"),
-        keyed(service, bucket),
-        iam,
-        Duration::from_secs(1),
-    )
+/// Whether moto lets everything through, or checks every signature.
+pub fn set_free(service: &Service, is_free: bool) {
+    let count = if is_free { "1000000" } else { "0" };
+    post(&format!("{}/moto-api/reset-auth", service.endpoint), "text/plain", count);
+}
+
+/// What somebody does on the page: a pair of keys is deleted.
+pub fn end_key(service: &Service, user: &str, access: &str) {
+    set_free(service, true);
+    let body = format!("Action=DeleteAccessKey&Version=2010-05-08&UserName={user}&AccessKeyId={access}");
+    post(&service.endpoint, "application/x-www-form-urlencoded", &body);
+    set_free(service, false);
+}
+
+/// The keys of a bucket that IAM makes, at an address of its own.
+pub fn iam_keys(s3: &str, iam: &str, bucket: &str, grace: Duration) -> IamKeys {
+    let iam = Iam::new(Some(iam), Environment::new([]));
+    IamKeys::new(name("s3.access_key"), name("s3.secret_key"), keyed(s3, bucket), iam, grace)
 }
 
 #[test]
@@ -138,7 +155,7 @@ fn iam_makes_a_pair_and_ends_the_old_one() {
     let service = moto();
     let bucket = service.bucket();
     let (access, secret) = user(service, "rotated");
-    let mut keys = iam_keys(service, &bucket);
+    let mut keys = iam_keys(&service.endpoint, &service.endpoint, &bucket, Duration::from_secs(1));
     let mut walk = Walk::begin_unseen(&mut keys, &pair((&access, &secret))).unwrap();
     let create = Walk::named(&keys, "create");
     walk.step(&mut keys, &create).unwrap();
@@ -175,8 +192,8 @@ fn a_pair_of_iam_is_replaced_where_signatures_are_checked() {
     let service = moto_alone();
     let bucket = service.bucket();
     let (access, secret) = user(&service, "rotated");
-    post(&format!("{}/moto-api/reset-auth", service.endpoint), "text/plain", "0");
-    let mut keys = iam_keys(&service, &bucket);
+    set_free(&service, false);
+    let mut keys = iam_keys(&service.endpoint, &service.endpoint, &bucket, Duration::from_secs(1));
     let mut walk = Walk::begin(&mut keys, &pair((&access, &secret))).unwrap();
     walk.until(&mut keys, "deploy").unwrap();
     let wait = Walk::named(&keys, "wait");
@@ -215,12 +232,12 @@ fn a_pair_of_iam_is_replaced_where_signatures_are_checked() {
 fn a_pair_that_nobody_has_is_refused_and_the_other_accepted() {
     let service = ceph();
     let bucket = service.bucket();
-    let mut keys = assisted(service, &bucket);
+    let mut keys = assisted(&service.endpoint, &bucket);
     let mut walk = Walk::begin(&mut keys, &pair((&service.keys.0, &service.keys.1))).unwrap();
     walk.record.pending = pair(("NOBODYHASTHISKEY0001", "x"));
     let asked = keys.standing(&walk.record).unwrap();
     assert_eq!((asked.current, asked.pending), (Answer::Accepted, Answer::Refused));
-    let mut gone = assisted(service, &bucket);
+    let mut gone = assisted(&service.endpoint, &bucket);
     let step = Walk::named(&gone, "gone");
     walk.record.pending = pair((&service.keys.0, &service.keys.1));
     walk.record.current = pair(("NOBODYHASTHISKEY0001", "x"));

@@ -57,11 +57,13 @@ fn the_others_have_defaults() {
 rotate = { with = "s3-keys", bucket = "team-{{ s3.access_key }}", endpoint = "https://s3.example.com", url = "https://console.example.com/" }
 [secrets.aws.access_key]
 [secrets.aws.secret_key]
-rotate = { with = "s3-keys", bucket = "team", iam = true }
+rotate = { with = "s3-keys", bucket = "team", iam = true, presigned = "7d" }
 [secrets.clerk.secret_key]
 rotate = { with = "clerk" }
 [secrets.clerk.hook]
-rotate = { with = "webhook", endpoint = "https://example.com/hooks/" }
+rotate = { with = "webhook", endpoint = "https://example.com/hooks/", previous = "clerk.hook_before" }
+[secrets.clerk.hook_before]
+required = false
 [secrets.mail.key]
 type = "password"
 rotate = { with = "command", run = ["scripts/rotate", "mail"], reads = ["s3.access_key"], every = "90d" }
@@ -75,10 +77,12 @@ rotate = { with = "command", run = ["scripts/rotate", "mail"], reads = ["s3.acce
     assert_eq!(s3.issuer, S3Issuer::Person(Some("https://console.example.com".to_owned())));
     let (_, RotationKind::S3Keys(aws)) = declared(&schema, "aws.secret_key") else { panic!() };
     assert_eq!((aws.issuer, aws.path_style), (S3Issuer::Iam(None), false));
+    assert_eq!((s3.presigned, aws.presigned.unwrap().as_secs()), (None, 604_800));
     let (_, RotationKind::Clerk(clerk)) = declared(&schema, "clerk.secret_key") else { panic!() };
     assert_eq!(clerk.api, "https://api.clerk.com");
     let (_, RotationKind::Webhook(hook)) = declared(&schema, "clerk.hook") else { panic!() };
     assert_eq!(hook.endpoint.as_deref(), Some("https://example.com/hooks"));
+    assert_eq!(hook.previous, Some(name("clerk.hook_before")));
     let (_, RotationKind::Command(command)) = declared(&schema, "mail.key") else { panic!() };
     assert_eq!((command.run.len(), command.within.as_secs(), command.overlap), (2, 60, true));
 }
@@ -125,6 +129,23 @@ fn mistakes_are_told_with_their_place() {
         (
             "[secrets.a.b]\nrotate = { with = \"clerk\", api = \"api.clerk.com\" }\n",
             "s.toml:2:34: `api` is not an http url: http:// or https:// with a host, without a fragment",
+        ),
+        (
+            "[secrets.a.access_key]\n[secrets.a.b]\nrotate = { with = \"s3-keys\", bucket = \"x\", grace = \"30m\", presigned = \"1h\" }\n",
+            "s.toml:2:12: `grace` is shorter than `presigned`: URLs that the old keys have signed would end early (the old keys stay for `grace`, a week where the schema does not say)",
+        ),
+        (
+            "[secrets.a.access_key]\n[secrets.a.b]\nrotate = { with = \"s3-keys\", bucket = \"x\", presigned = \"8d\" }\n",
+            "s.toml:2:12: `presigned` is longer than any presigned URL is valid, which is 7d",
+        ),
+        (
+            "[secrets.a.b]\nrotate = { with = \"webhook\", previous = \"a.c\" }\n[secrets.a.c]\n",
+            "s.toml:3:12: `a.c` is empty between two rotations: it needs `required = false`",
+        ),
+        (
+            "[secrets.a.b]\nrotate = { with = \"webhook\", previous = \"a.c\" }\n[secrets.a.c]\nrequired = false\n\
+             [env-file.app]\npath = \"x\"\n[env-file.app.variables]\nHOOK = \"{{ a.b }}\"\n",
+            "s.toml:8:1: env file app has `a.b` and not `a.c`: while there are two endpoints, events of one are refused (HOOK_PREVIOUS = \"{{ a.c }}\")",
         ),
     ] {
         let found = complaints(text);

@@ -2,6 +2,7 @@
 """Runs a program under a terminal of its own and does what the steps say, one a line:
 
 wait TEXT    until the terminal has shown TEXT
+next TEXT    the same, after what was waited for last
 file PATH    until the file exists
 type TEXT    types it, with \\x1b and the like
 signal NAME  sends a signal to the program alone
@@ -20,7 +21,7 @@ import signal
 import sys
 import time
 
-DEADLINE = time.monotonic() + 40
+DEADLINE = time.monotonic() + 120
 
 steps, command = sys.argv[1].splitlines(), sys.argv[2:]
 child, terminal = pty.fork()
@@ -28,6 +29,7 @@ if child == 0:
     os.execvp(command[0], command)
 
 shown = b""
+met = 0
 is_open = True
 
 
@@ -54,6 +56,11 @@ for step in steps:
     if verb == "wait":
         while rest.encode() not in shown:
             look(0.05)
+        met = shown.index(rest.encode()) + len(rest.encode())
+    elif verb == "next":
+        while rest.encode() not in shown[met:]:
+            look(0.02)
+        met = shown.index(rest.encode(), met) + len(rest.encode())
     elif verb == "file":
         while not os.path.exists(rest):
             look(0.05)

@@ -12,7 +12,7 @@ use crate::cli::progress::Progress;
 use crate::cli::recovery::{Asked, unheld};
 use crate::cli::report::count;
 use crate::cli::servers::{self, Allowed, Found, REQUEST_TIME, Reachable};
-use crate::http::Client;
+use crate::http::LazyClient;
 use crate::name::VariableName;
 use crate::push::Standing;
 use crate::push::github::{GithubPlan, Only};
@@ -143,7 +143,11 @@ async fn push_to_servers(
     if found.iter().all(Found::is_clean) {
         return Ok(Pushed::Done);
     }
-    let client = Client::new(&context.env, REQUEST_TIME).map_err(Failure::new)?;
+    let client = LazyClient::new(&context.env, REQUEST_TIME);
+    if found.iter().any(Found::asks_urls) {
+        // What keeps it from being made is better said before anything is touched.
+        client.get().map_err(Failure::new)?;
+    }
     // From here Ctrl-C means: put everything back.
     let signals = Signals::hold().map_err(|error| unheld(&error))?;
     let outcomes = {

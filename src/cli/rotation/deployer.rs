@@ -8,7 +8,7 @@ use crate::cli::github::{GithubTargets, Look};
 use crate::cli::progress::Progress;
 use crate::cli::recovery::Asked;
 use crate::cli::servers::{self, Allowed, Found, REQUEST_TIME};
-use crate::http::Client;
+use crate::http::LazyClient;
 use crate::name::{SecretName, TargetName};
 use crate::push::github::{GithubProblem, Only, Outcome};
 use crate::push::{
@@ -122,7 +122,7 @@ impl Desk<'_> {
         let store = self.store.borrow();
         let contacts =
             context.contacts(self.schema, store.document(), &consumers.servers).map_err(trouble)?;
-        let client = Client::new(&context.env, REQUEST_TIME).map_err(Trouble::unavailable)?;
+        let client = LazyClient::new(&context.env, REQUEST_TIME);
         let work = async {
             let (mut found, hosts) =
                 servers::look(contacts, self.schema, store.document(), &mut context).await;

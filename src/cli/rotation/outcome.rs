@@ -6,7 +6,7 @@ use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Kind};
 use crate::name::SecretName;
 use crate::rotate::{Answer, Asked, Ending, Step, Trouble, TroubleKind};
-use crate::store::{Direction, Document, EffectNote, Outcome as Settled, RotationRecord};
+use crate::store::{Direction, Document, EffectNote, Outcome as Settled, RotationRecord, State};
 
 /// The reason of what is taken back because somebody wants it so.
 pub(in crate::cli) const ASKED: &str = "asked for";
@@ -17,7 +17,7 @@ pub(in crate::cli) struct Outcome {
     rotation: String,
     id: Option<String>,
     kind: Option<String>,
-    /// `done`, `undone`, `refused`, `resting`, `waiting`, `left`, `held` or `lost`.
+    /// `done`, `undone`, `refused`, `resting`, `waiting`, `left`, `held`, `busy` or `lost`.
     #[serde(rename = "outcome")]
     word: &'static str,
     state: Option<&'static str>,
@@ -32,6 +32,9 @@ pub(in crate::cli) struct Outcome {
     ending: Ending,
     #[serde(skip)]
     report: Vec<String>,
+    /// Whether it can be taken back from where it is.
+    #[serde(skip)]
+    has_way_back: bool,
 }
 
 impl Outcome {
@@ -54,6 +57,7 @@ impl Outcome {
             Ending::Waiting(why) => ("waiting", Some(why.clone()), None, None),
             Ending::Left(trouble) => ("left", Some(trouble.message.clone()), trouble.hint.clone(), None),
             Ending::Held(trouble) => ("held", Some(trouble.message.clone()), trouble.hint.clone(), None),
+            Ending::Busy(trouble) => ("busy", Some(trouble.message.clone()), trouble.hint.clone(), None),
             Ending::Lost(trouble) => ("lost", Some(trouble.message.clone()), trouble.hint.clone(), None),
         };
         let report = match (&ending, record) {
@@ -73,6 +77,7 @@ impl Outcome {
             seconds,
             ending,
             report,
+            has_way_back: record.is_some_and(has_way_back),
         }
     }
 
@@ -110,6 +115,7 @@ impl Outcome {
         let name = &self.rotation;
         let resume = format!("`luca-secrets rotate --resume {name}`");
         let undo = format!("`luca-secrets rotate --undo {name}`");
+        let back = if self.has_way_back { format!("; {undo} takes it back") } else { String::new() };
         let failure = match &self.ending {
             Ending::Done => {
                 context.ui.ok(&format!("{name}: rotated ({:.1} s)", self.seconds));
@@ -118,7 +124,7 @@ impl Outcome {
             Ending::Resting { until, why } => {
                 let until = until.map(|until| format!(", not before {until}")).unwrap_or_default();
                 context.ui.ok(&format!("{name}: in use; the old one is ended later{until}: {why}"));
-                context.ui.hint(&format!("{resume} goes on then, and `rotate --due` does by itself; {undo} takes it back"));
+                context.ui.hint(&format!("{resume} goes on then, and `rotate --due` does by itself{back}"));
                 return Ok(());
             }
             Ending::Undone(reason) if reason == ASKED => {
@@ -129,24 +135,33 @@ impl Outcome {
                 .hint("everything is as it was before"),
             Ending::Refused(trouble) => {
                 let failure = Failure::new(format_args!("{name}: {trouble}"));
-                let failure = if trouble.kind == TroubleKind::Held { failure.kind(Kind::Held) } else { failure };
+                let failure =
+                    if trouble.kind == TroubleKind::Held { failure.kind(Kind::Held) } else { failure };
                 hinted(failure, trouble).hint("nothing was changed")
             }
             Ending::Waiting(why) => Failure::new(format_args!("{name}: waits for a person: {why}"))
                 .kind(Kind::Held)
-                .hint(format_args!("{resume} at a terminal goes on, on any machine and whenever it suits; {undo} takes it back")),
+                .hint(format_args!(
+                    "{resume} at a terminal goes on, on any machine and whenever it suits{back}"
+                )),
             Ending::Left(trouble) => {
                 let failure = Failure::new(format_args!("{name}: left as it is: {trouble}"));
-                hinted(failure, trouble).hint(format_args!("{resume} goes on from here; {undo} takes it back"))
+                hinted(failure, trouble).hint(format_args!("{resume} goes on from here{back}"))
             }
             Ending::Held(trouble) => {
                 for line in &self.report {
                     context.ui.say(&format!("{name}: {line}"));
                 }
                 let failure = Failure::new(format_args!("{name}: held: {trouble}")).kind(Kind::Held);
-                hinted(failure, trouble).hint(format_args!(
-                    "when that is mended, {resume}; or {undo}; or, for a value that works already, `luca-secrets rotate --adopt {name}`"
-                ))
+                hinted(failure, trouble)
+                    .hint(format_args!("when that is mended, {resume} goes on{back}"))
+                    .hint(format_args!(
+                        "`luca-secrets rotate --adopt {name}` takes over a value that works already, changed by hand"
+                    ))
+            }
+            Ending::Busy(trouble) => {
+                let failure = Failure::new(format_args!("{name}: {trouble}")).kind(Kind::Changed);
+                hinted(failure, trouble).hint("nothing was changed")
             }
             Ending::Lost(trouble) => {
                 let failure = Failure::new(format_args!("{name}: {trouble}")).kind(Kind::Changed);
@@ -155,6 +170,13 @@ impl Outcome {
         };
         Err(failure)
     }
+}
+
+/// Not where it goes back already, nor once the old one is being ended, or somebody was asked to do that.
+fn has_way_back(record: &RotationRecord) -> bool {
+    let is_asked_for_good = record.state == State::Waiting
+        && record.effects.last().is_some_and(|note| note.outcome == Settled::Intended);
+    record.direction == Direction::Forward && record.state != State::Retiring && !is_asked_for_good
 }
 
 fn hinted(failure: Failure, trouble: &Trouble) -> Failure {
@@ -218,11 +240,12 @@ fn tried(note: &EffectNote) -> String {
     format!("tried {}, {}: {outcome}{evidence}", note.step, note.intended)
 }
 
-/// The steps of a way, in lines with their numbers.
-pub(in crate::cli) fn shown_steps(steps: &[Step]) -> Vec<String> {
+/// The steps of a way, in lines with their numbers; the first ones are done.
+pub(in crate::cli) fn shown_steps(steps: &[Step], done: usize) -> Vec<String> {
     let line = |(step, number): (&Step, usize)| {
         let is_final = if step.is_final { ", from which there is no way back" } else { "" };
-        format!("  {number}. {}{is_final}", step.shown)
+        let is_done = if number <= done { " (done)" } else { "" };
+        format!("  {number}. {}{is_final}{is_done}", step.shown)
     };
     steps.iter().zip(1..).map(line).collect()
 }

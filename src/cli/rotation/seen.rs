@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::rotate::{Action, Seen, Step, Trouble};
+use crate::rotate::{Action, Seen, Step, Trouble, TroubleKind};
 use crate::store::RotationRecord;
 
 use super::desk::Desk;
@@ -51,7 +51,13 @@ impl Seen for Progress<'_, '_> {
                     context.explain(&format!("  {evidence}"));
                 }
             }
-            // An answer that was refused: whoever gave it is asked again.
+            // An answer that was refused: whoever gave it is asked again, without being told once more what to do.
+            Err(trouble) if matches!(step.action, Action::Ask) && trouble.kind == TroubleKind::Rejected => {
+                context.ui.warn(&format!("{name}: {trouble}"));
+                if let Some(hint) = &trouble.hint {
+                    context.ui.hint(hint);
+                }
+            }
             Err(trouble) if matches!(step.action, Action::Ask) => {
                 context.ui.warn(&format!("{name}: {}: {trouble}", step.shown));
             }

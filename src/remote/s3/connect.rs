@@ -81,7 +81,13 @@ pub(super) fn settings(place: &S3Place<'_>, http: &SharedHttpClient) -> Builder 
     builder
 }
 
-pub(super) fn http(place: &S3Place<'_>) -> Result<SharedHttpClient, RemoteProblem> {
+/// What every connection to the service is made of.
+struct Line {
+    tls: TlsContext,
+    proxy: ProxyConfig,
+}
+
+fn line(place: &S3Place<'_>) -> Result<Line, RemoteProblem> {
     let mut trusted = TrustStore::default();
     if let Some(pem) = &place.authorities {
         if !pem.windows(11).any(|part| part == b"-----BEGIN ") {
@@ -91,7 +97,18 @@ pub(super) fn http(place: &S3Place<'_>) -> Result<SharedHttpClient, RemoteProble
     }
     let cannot = |_| RemoteProblem::Settings("the certificates to trust cannot be used".to_owned());
     let tls = TlsContext::builder().with_trust_store(trusted).build().map_err(cannot)?;
-    let proxy = proxy(place.env)?;
+    Ok(Line { tls, proxy: proxy(place.env)? })
+}
+
+/// A connection for what is asked without the SDK, as anybody would.
+pub(super) fn connector(place: &S3Place<'_>) -> Result<Connector, RemoteProblem> {
+    let Line { tls, proxy } = line(place)?;
+    let connector = Connector::builder().proxy_config(proxy);
+    Ok(connector.tls_provider(Provider::Rustls(CryptoMode::Ring)).tls_context(tls).build())
+}
+
+pub(super) fn http(place: &S3Place<'_>) -> Result<SharedHttpClient, RemoteProblem> {
+    let Line { tls, proxy } = line(place)?;
     Ok(HttpBuilder::new().build_with_connector_fn(move |settings, components| {
         let mut connector = Connector::builder().proxy_config(proxy.clone());
         connector.set_connector_settings(settings.cloned());

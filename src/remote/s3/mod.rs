@@ -8,6 +8,7 @@ mod patience;
 mod wire;
 mod create;
 mod shelf;
+mod presigned;
 mod pair;
 
 mod notes;

@@ -9,8 +9,9 @@ use aws_sdk_s3::primitives::ByteStream;
 
 use super::connect::{S3Place, http, settings};
 use super::patience::Patience;
+use super::presigned;
 use super::shelf::no_runtime;
-use super::trouble::{Answer, Trouble, answer};
+use super::trouble::{Answer, Refusal, Trouble, answer};
 use crate::remote::error::{RemoteError, RemoteProblem};
 use crate::secret::SecretValue;
 use crate::sys::Runtime;
@@ -47,7 +48,7 @@ impl<'a> S3Pair<'a> {
         Self { place, access, secret }
     }
 
-    /// Puts an object, gets it, asks for its head, deletes it, and sees that it is gone.
+    /// Puts an object, gets it, also by a presigned URL, asks for its head, deletes it, and sees that it is gone.
     pub fn try_all(&self, key: &str, bytes: &[u8]) -> Result<PairSaid, RemoteError> {
         self.within(key, async |client| {
             let bucket = &self.place.bucket.name;
@@ -59,6 +60,14 @@ impl<'a> S3Pair<'a> {
             if found.as_ref() != bytes {
                 let text = "the object that was put is another when it is got".to_owned();
                 return Err(Stop::Trouble(RemoteProblem::Damaged(text)));
+            }
+            match presigned::get(&client, self.place, key).await.map_err(of_trouble)? {
+                Ok(found) if found == bytes => {}
+                Ok(_) => {
+                    let text = "the object that was put is another by a presigned URL".to_owned();
+                    return Err(Stop::Trouble(RemoteProblem::Damaged(text)));
+                }
+                Err(refusal) => return Err(refused("get an object by a presigned URL", &refusal)),
             }
             said("look at an object", client.head_object().bucket(bucket).key(key).send().await)?;
             said("delete an object", client.delete_object().bucket(bucket).key(key).send().await)?;
@@ -79,6 +88,17 @@ impl<'a> S3Pair<'a> {
             match client.get_object().bucket(&self.place.bucket.name).key(key).send().await {
                 Err(error) if is_missing(&error) => Ok(()),
                 other => said("get an object", other).map(drop),
+            }
+        })
+    }
+
+    /// The same by a presigned URL.
+    pub fn is_known_by_url(&self, key: &str) -> Result<PairSaid, RemoteError> {
+        self.within(key, async |client| {
+            match presigned::get(&client, self.place, key).await.map_err(of_trouble)? {
+                Ok(_) => Ok(()),
+                Err(refusal) if refusal.status == 404 && refusal.code == "NoSuchKey" => Ok(()),
+                Err(refusal) => Err(refused("get an object by a presigned URL", &refusal)),
             }
         })
     }
@@ -124,13 +144,22 @@ where
         Err(error) => error,
     };
     Err(match answer(&error) {
-        Answer::None(trouble) => Stop::Trouble(trouble.problem),
-        Answer::Refused(refusal) => match (refusal.status, refusal.code.as_str()) {
-            (401 | 403, "InvalidAccessKeyId") => Stop::Said(PairSaid::NoSuchKey),
-            (401 | 403, "SignatureDoesNotMatch") => Stop::Said(PairSaid::WrongSecret),
-            // An answer to HEAD has no code.
-            (401 | 403, "AccessDenied" | "AllAccessDisabled" | "") => Stop::Said(PairSaid::Forbids(what)),
-            _ => Stop::Trouble(refusal.trouble().problem),
-        },
+        Answer::None(trouble) => of_trouble(trouble),
+        Answer::Refused(refusal) => refused(what, &refusal),
     })
+}
+
+fn of_trouble(trouble: Trouble) -> Stop {
+    Stop::Trouble(trouble.problem)
+}
+
+/// What a refusal says of the pair.
+fn refused(what: &'static str, refusal: &Refusal) -> Stop {
+    match (refusal.status, refusal.code.as_str()) {
+        (401 | 403, "InvalidAccessKeyId") => Stop::Said(PairSaid::NoSuchKey),
+        (401 | 403, "SignatureDoesNotMatch") => Stop::Said(PairSaid::WrongSecret),
+        // An answer to HEAD has no code.
+        (401 | 403, "AccessDenied" | "AllAccessDisabled" | "") => Stop::Said(PairSaid::Forbids(what)),
+        _ => of_trouble(refusal.trouble()),
+    }
 }

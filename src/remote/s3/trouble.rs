@@ -105,7 +105,7 @@ pub(super) fn answer<E: ProvideErrorMetadata + Error + 'static>(error: &SdkError
 }
 
 /// Why there is no connection.
-fn of_connection(mut cause: Option<&(dyn Error + 'static)>) -> Trouble {
+pub(super) fn of_connection(mut cause: Option<&(dyn Error + 'static)>) -> Trouble {
     while let Some(error) = cause {
         if let Some(tls) = of_tls(error) {
             return Trouble::lasting(tls);
@@ -149,6 +149,11 @@ fn of_tls(error: &(dyn Error + 'static)) -> Option<RemoteProblem> {
 }
 
 impl Refusal {
+    /// One that the SDK has not read: the code, and the time that the service says it is.
+    pub(super) const fn new(status: u16, code: String, date: Option<String>) -> Self {
+        Self { status, code, region: None, date }
+    }
+
     /// What it means, where it is nothing that was asked about.
     pub(super) fn trouble(&self) -> Trouble {
         let denied = |text: &str| Trouble::lasting(RemoteProblem::Denied(text.to_owned()));

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use serde::Deserialize;
 
 use crate::http::{Address, Client, HttpError, Method, Request, Response};
@@ -38,6 +40,18 @@ struct Instance {
     object: String,
     id: String,
     environment_type: String,
+}
+
+/// The domains of an instance, as the Backend API lists them.
+#[derive(Deserialize)]
+struct Domains {
+    data: Vec<Domain>,
+}
+
+#[derive(Deserialize)]
+struct Domain {
+    /// Where browsers ask, and where the keys lie by which tokens are checked (JWKS).
+    frontend_api_url: String,
 }
 
 #[derive(Deserialize)]
@@ -90,8 +104,14 @@ impl Clerk {
     }
 
     fn ask(&self, key: &SecretValue) -> Result<Said, Trouble> {
+        let (response, host) = self.get(key, "/v1/instance")?;
+        said(&response, &host)
+    }
+
+    /// What the Backend API answers, and its host.
+    fn get(&self, key: &SecretValue, path: &str) -> Result<(Response, String), Trouble> {
         let base = Address::parse(&self.settings.api).map_err(Trouble::held)?;
-        let address = base.join("/v1/instance").map_err(Trouble::held)?;
+        let address = base.join(path).map_err(Trouble::held)?;
         let host = address.host().to_owned();
         let mut request = Request::new(Method::GET, address).token(key).header("accept", "application/json");
         request.follows = false;
@@ -105,13 +125,38 @@ impl Clerk {
                 }
                 error => Trouble::unavailable(error),
             })?;
-        said(&response, &host)
+        Ok((response, host))
+    }
+
+    /// That the instance of a key is the one of the publishable key, whose frontend API is the project's: there its tokens
+    /// come from, and the keys that check them.
+    fn same_frontend(&self, key: &SecretValue) -> Result<(), Trouble> {
+        let Some(publishable) = &self.publishable else { return Ok(()) };
+        let wanted = frontend(publishable).ok_or_else(|| {
+            Trouble::rejected("the publishable key that the schema gives names no frontend API")
+                .hint("see `publishable-key` of the rotation, and the secrets that it uses")
+        })?;
+        let (response, host) = self.get(key, "/v1/domains")?;
+        let domains = serde_json::from_slice::<Domains>(&response.body).ok();
+        let Some(domains) = domains.filter(|_| response.status == 200) else {
+            return Err(silent(&response, &host));
+        };
+        let is_it = |domain: &Domain| {
+            let bare = domain.frontend_api_url.trim_start_matches("https://").trim_end_matches('/');
+            bare.eq_ignore_ascii_case(&wanted)
+        };
+        if domains.data.iter().any(is_it) {
+            return Ok(());
+        }
+        let message = "the key belongs to another instance than the project's publishable key";
+        Err(Trouble::rejected(message).hint("choose the project's own application and instance on the page"))
     }
 
     fn known(&self, key: &SecretValue, which: &str) -> Result<Instance, Trouble> {
         match self.ask(key)? {
             Said::Known(instance) => Ok(instance),
-            Said::Unknown => Err(Trouble::rejected(format!("Clerk refuses {which}"))),
+            Said::Unknown => Err(Trouble::rejected(format!("Clerk refuses {which}"))
+                .hint("copy it again, whole; one that was deleted, or never shown whole, cannot be used")),
         }
     }
 
@@ -189,6 +234,7 @@ impl Issuer for Clerk {
         if self.wanted(current).is_some_and(|wanted| wanted != kind) {
             return Err(Trouble::rejected("the key does not go with the project's publishable key"));
         }
+        self.same_frontend(new)?;
         if new != current && self.known(current, "the current key")? != fresh {
             return Err(Trouble::rejected("the key belongs to another instance than the current one"));
         }
@@ -226,14 +272,28 @@ fn said(response: &Response, host: &str) -> Result<Said, Trouble> {
     {
         return Ok(Said::Unknown);
     }
+    Err(silent(response, host))
+}
+
+/// An answer that says neither yes nor no.
+fn silent(response: &Response, host: &str) -> Trouble {
     let trouble = Trouble::unavailable(format!(
         "{host} answers with status {}, which says nothing of the key",
         response.status
     ));
-    Err(match response.header("retry-after").filter(|text| text.bytes().all(|byte| byte.is_ascii_digit())) {
+    match response.header("retry-after").filter(|text| text.bytes().all(|byte| byte.is_ascii_digit())) {
         Some(seconds) if response.status == 429 => trouble.hint(format!("it asks to wait for {seconds} s")),
         _ => trouble,
-    })
+    }
+}
+
+/// The host of the frontend API, which a publishable key holds in base64 with a `$` behind it.
+fn frontend(publishable: &SecretValue) -> Option<String> {
+    let text = publishable.expose();
+    let coded = text.strip_prefix("pk_test_").or_else(|| text.strip_prefix("pk_live_"))?;
+    let plain = String::from_utf8(STANDARD_NO_PAD.decode(coded.trim_end_matches('=')).ok()?).ok()?;
+    let host = plain.strip_suffix('$')?;
+    (!host.is_empty()).then(|| host.to_owned())
 }
 
 /// A key that nobody has.

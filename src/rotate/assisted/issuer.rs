@@ -23,6 +23,11 @@ pub trait Issuer {
     /// What a person gives, in order: the secret, and how the page calls it.
     fn fields(&self) -> Vec<(SecretName, &'static str)>;
 
+    /// The secret that has the credential before, for as long as the programs accept both; none where they know one only.
+    fn companion(&self) -> Option<&SecretName> {
+        None
+    }
+
     /// How messages call the credential, without an article: `secret key of Clerk's`.
     fn noun(&self) -> &'static str;
 

@@ -15,6 +15,17 @@ use super::issuer::{Issuer, ProofTime};
 /// How many forward steps come before the deploy, with it.
 const DEPLOYED: usize = 3;
 
+// The deploys, by their places. The last two are for programs that accept the credential before beside the new one.
+
+/// The new one, and beside it the one before.
+const NEW: usize = 0;
+/// The one before, and beside it the new one.
+const BACK: usize = 1;
+/// The new one alone.
+const ONLY_NEW: usize = 2;
+/// All as it was before.
+const AS_BEFORE: usize = 3;
+
 /// A credential that a person makes and ends.
 pub struct Assisted<I> {
     issuer: I,
@@ -32,13 +43,37 @@ impl<I: Issuer> Assisted<I> {
     }
 
     fn values(&self, from: &Values) -> Values {
-        let names = self.issuer.fields().into_iter().map(|(name, _)| name);
+        let names = self.secrets().into_iter();
         names.map(|name| (name.clone(), from.get(&name).cloned().flatten())).collect()
     }
 
-    fn created(&self, current: &Values, pending: Values) -> Created {
-        let deploys = vec![pending.clone(), self.values(current)];
-        Created { pending, deploys, material: Material::new() }
+    fn created(&self, current: &Values, mut new: Values) -> Created {
+        let before = self.values(current);
+        let companion = self.issuer.companion().zip(self.issuer.fields().into_iter().next());
+        let deploys = match companion {
+            None => vec![new.clone(), before],
+            Some((companion, (name, _))) => {
+                let beside = |values: &Values, other: &Values| -> Values {
+                    let other = other.get(&name).cloned().flatten();
+                    values.clone().into_iter().chain([(companion.clone(), other)]).collect()
+                };
+                let both = [beside(&new, &before), beside(&before, &new)];
+                new.insert(companion.clone(), None);
+                both.into_iter().chain([new.clone(), before]).collect()
+            }
+        };
+        Created { pending: new, deploys, material: Material::new() }
+    }
+
+    /// What comes once nobody sends anything for the credential before: the programs forget it.
+    fn forget(&self) -> Vec<Step> {
+        let shown = "take the old KEY away from the programs";
+        let drop = self.step("drop", shown, Action::Deploy(ONLY_NEW), State::Done);
+        if self.issuer.proof_time() == ProofTime::Never {
+            return vec![drop];
+        }
+        let gone = self.step("gone", "prove that the old KEY is refused", Action::Prove, State::Done);
+        vec![Step { then: State::Retiring, ..drop }, gone]
     }
 
     /// What was given, as values, if it can be anything new.
@@ -74,8 +109,14 @@ impl<I: Issuer> Assisted<I> {
         let noun = self.issuer.noun();
         match self.issuer.accepts(values)? {
             Answer::Refused | Answer::None => Ok(()),
-            Answer::Accepted => Err(Trouble::rejected(format!("the {noun} from {which} is still accepted"))
-                .hint("delete it on the page; it can take a minute until that is in force")),
+            Answer::Accepted => {
+                let hint = if self.is_proven() {
+                    "delete it on the page; it can take a minute until that is in force"
+                } else {
+                    "the programs may have to be started anew to forget it"
+                };
+                Err(Trouble::rejected(format!("the {noun} from {which} is still accepted")).hint(hint))
+            }
             Answer::Unknown => Err(Trouble::unavailable(format!(
                 "nobody could say whether the {noun} from {which} is accepted"
             ))),
@@ -109,7 +150,7 @@ impl<I: Issuer> Credential for Assisted<I> {
         let mut steps = vec![
             self.step("paste", "ask for the new KEY", Action::Ask, State::Granted),
             self.step("test", "prove that it works", Action::Prove, State::Proven),
-            self.step("deploy", "give it to the programs", Action::Deploy(0), State::Rolled),
+            self.step("deploy", "give it to the programs", Action::Deploy(NEW), State::Rolled),
         ];
         match self.issuer.proof_time() {
             ProofTime::AtOnce => {}
@@ -128,7 +169,10 @@ impl<I: Issuer> Credential for Assisted<I> {
             steps.push(Step { is_final: true, ..gone });
         } else {
             // Nobody can tell later whether it was ended.
-            steps.push(Step { is_final: true, then: State::Done, ..delete });
+            let forget = if self.issuer.companion().is_some() { self.forget() } else { Vec::new() };
+            let then = if forget.is_empty() { State::Done } else { State::Retiring };
+            steps.push(Step { is_final: true, then, ..delete });
+            steps.extend(forget);
         }
         steps
     }
@@ -141,16 +185,18 @@ impl<I: Issuer> Credential for Assisted<I> {
             steps.push(self.step("old-works", "prove that the old KEY works", Action::Prove, State::Undoing));
         }
         let deploy = self.steps().iter().position(|step| matches!(step.action, Action::Deploy(_)));
-        if begun > deploy.unwrap_or(DEPLOYED) {
-            steps.push(self.step(
-                "deploy-back",
-                "give the old KEY to the programs",
-                Action::Deploy(1),
-                State::Undoing,
-            ));
+        let is_deployed = begun > deploy.unwrap_or(DEPLOYED);
+        if is_deployed {
+            let shown = "give the old KEY to the programs";
+            steps.push(self.step("deploy-back", shown, Action::Deploy(BACK), State::Undoing));
         }
-        let then = if proven { State::Undoing } else { State::Undone };
+        let forgets = is_deployed && self.issuer.companion().is_some();
+        let then = if proven || forgets { State::Undoing } else { State::Undone };
         steps.push(self.step("delete-new", "ask for the end of the new KEY", Action::Ask, then));
+        if forgets {
+            let shown = "take the new KEY away from the programs";
+            steps.push(self.step("drop-back", shown, Action::Deploy(AS_BEFORE), State::Undone));
+        }
         if proven {
             steps.push(self.step("still", "prove that the old KEY works", Action::Prove, State::Undone));
         }
@@ -164,6 +210,13 @@ impl<I: Issuer> Credential for Assisted<I> {
         {
             return Err(Trouble::held(format!("{name} is not set, so that there is nothing to replace"))
                 .hint(format!("`luca-secrets set {name}` takes the first one")));
+        }
+        if let Some(name) =
+            self.issuer.companion().filter(|name| current.get(*name).cloned().flatten().is_some())
+        {
+            let message = format!("{name} is set, so that programs accept a further {noun} already");
+            return Err(Trouble::held(message)
+                .hint(format!("once nothing is signed with that, `luca-secrets rm {name}`, and push")));
         }
         if !self.is_proven() {
             return Ok(vec![format!("nobody can be asked about the {noun}: a person answers for it")]);
@@ -186,7 +239,8 @@ impl<I: Issuer> Credential for Assisted<I> {
     }
 
     fn secrets(&self) -> Vec<SecretName> {
-        self.issuer.fields().into_iter().map(|(name, _)| name).collect()
+        let fields = self.issuer.fields().into_iter().map(|(name, _)| name);
+        fields.chain(self.issuer.companion().cloned()).collect()
     }
 
     fn run(&mut self, _: &Step, _: &RotationRecord) -> Result<String, Trouble> {

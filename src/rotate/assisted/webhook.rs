@@ -3,6 +3,16 @@
 //!
 //! Such a service has no way to ask whether a secret is valid. Our own endpoint tells, if the schema names it: once the
 //! programs have the secret, they accept an event signed with it, and none that is signed with another.
+//!
+//! A new secret belongs to a second endpoint at the service, so that events come twice until the first is deleted. Programs
+//! that try the secret before as well, from a companion secret, refuse none of them:
+//!
+//! | deploy | secret | companion |
+//! | --- | --- | --- |
+//! | with the new secret | new | old |
+//! | once the old endpoint is deleted | new | none |
+//! | taken back | old | new |
+//! | once the new endpoint is deleted | old | none |
 
 use std::time::Duration;
 
@@ -75,6 +85,30 @@ impl Webhook {
     }
 }
 
+impl Webhook {
+    /// That the endpoint, which accepts the new secret and no wrong one, accepts the one before too where it is to.
+    fn proof_of_both(&self, endpoint: &str, current: &Values) -> Result<String, Trouble> {
+        let accepted = match (&self.settings.previous, value(current, &self.secret)) {
+            (Some(_), Some(before)) => match self.send(endpoint, before)? {
+                Answer::Accepted => "an event signed with it, and one signed with the secret before",
+                Answer::Refused => {
+                    let message = "the endpoint refuses an event signed with the secret before";
+                    return Err(Trouble::rejected(message).hint(
+                        "the program behind it must try the secret that `previous` names too, where there is one",
+                    ));
+                }
+                _ => {
+                    let message =
+                        "the endpoint says neither yes nor no to an event signed with the secret before";
+                    return Err(Trouble::unavailable(message));
+                }
+            },
+            _ => "an event signed with it",
+        };
+        Ok(format!("the endpoint accepts {accepted}, and refuses one signed with another"))
+    }
+}
+
 /// The header with the signature.
 fn signature(secret: &SecretValue, id: &str, time: &str) -> Option<String> {
     let key = key(secret)?;
@@ -93,6 +127,10 @@ impl Issuer for Webhook {
         vec![(self.secret.clone(), "signing secret")]
     }
 
+    fn companion(&self) -> Option<&SecretName> {
+        self.settings.previous.as_ref()
+    }
+
     fn noun(&self) -> &'static str {
         "signing secret of the webhook"
     }
@@ -102,11 +140,14 @@ impl Issuer for Webhook {
     }
 
     fn how_to_make(&self) -> Vec<String> {
-        vec![
-            "  add a second endpoint with the same URL and the same events, and copy its signing secret"
-                .to_owned(),
-            "  from then on every event comes twice, and one of the two fails its check".to_owned(),
-        ]
+        let twice = if self.settings.previous.is_some() {
+            "  from then on every event comes twice, and until the programs know both secrets one of the two fails its check"
+        } else {
+            "  from then on every event comes twice, and one of the two fails its check"
+        };
+        let first =
+            "  add a second endpoint with the same URL and the same events, and copy its signing secret";
+        vec![first.to_owned(), twice.to_owned()]
     }
 
     fn how_to_end(&self) -> Vec<String> {
@@ -135,7 +176,7 @@ impl Issuer for Webhook {
         }
     }
 
-    fn proof(&mut self, _: &Values, new: &Values) -> Result<String, Trouble> {
+    fn proof(&mut self, current: &Values, new: &Values) -> Result<String, Trouble> {
         let (Some(new), Some(endpoint)) = (value(new, &self.secret), &self.settings.endpoint) else {
             return Err(Trouble::held("there is no secret to be tried"));
         };
@@ -144,10 +185,7 @@ impl Issuer for Webhook {
         let wrong = drawn(&length, &mut OsRandom)?;
         let wrong = SecretValue::new(format!("{PREFIX}{}", STANDARD.encode(wrong.expose())));
         match (self.send(endpoint, new)?, self.send(endpoint, &wrong)?) {
-            (Answer::Accepted, Answer::Refused) => {
-                Ok("the endpoint accepts an event signed with it, and refuses one signed with another"
-                    .to_owned())
-            }
+            (Answer::Accepted, Answer::Refused) => self.proof_of_both(endpoint, current),
             (Answer::Accepted, Answer::Accepted) => {
                 Err(Trouble::rejected("the endpoint accepts an event whose signature is wrong")
                     .hint("the program behind it does not check signatures"))

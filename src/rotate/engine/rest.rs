@@ -6,7 +6,7 @@ use crate::rotate::credential::{Created, Quiet};
 use crate::rotate::step::Step;
 use crate::rotate::trouble::{Trouble, TroubleKind};
 use crate::secret::SecretValue;
-use crate::store::{RotationRecord, State, Values};
+use crate::store::{Direction, RotationRecord, State, Values};
 
 use super::{Ending, Engine, Go, Tries, is_open, record_of};
 
@@ -14,7 +14,15 @@ use super::{Ending, Engine, Go, Tries, is_open, record_of};
 const ANSWERS: u32 = 5;
 
 /// How often it is shown how long it still takes.
-const TICK: Duration = Duration::from_secs(1);
+pub(super) const TICK: Duration = Duration::from_secs(1);
+
+/// Between why a rotation goes back and what has kept it on its way.
+pub(super) const THEN: &str = "; then: ";
+
+/// Why a rotation goes back, without what has kept it on its way.
+pub(super) fn cause(reason: &str) -> &str {
+    reason.split(THEN).next().unwrap_or_default()
+}
 
 impl Engine<'_> {
     /// Shows that something is so.
@@ -50,13 +58,13 @@ impl Engine<'_> {
             // Whoever is asked to end the old one may do so without ever coming back to say it.
             self.intend(step, &Values::new(), &mut Tries::default())?;
         }
-        for _ in 0..ANSWERS {
+        for number in 0..ANSWERS {
             let question = match self.credential.question(step, record_of(self.record.as_ref())) {
                 Ok(question) => question,
                 Err(trouble) if trouble.kind == TroubleKind::Held => return Err(self.hold(trouble)),
                 Err(trouble) => return Err(self.leave(step, trouble)),
             };
-            let Some(answers) = self.outside.person.ask(step, &question) else { break };
+            let Some(answers) = self.outside.person.ask(step, &question, number > 0) else { break };
             let taken = self.take(step, &answers)?;
             let Some(created) = taken else { continue };
             let mut next = self.record().clone();
@@ -149,10 +157,17 @@ impl Engine<'_> {
     /// Writes that it rests here, unless the journal says so already.
     fn rest(&mut self, state: State, why: &str) -> Go {
         let record = self.record();
-        if record.state == state && record.reason.as_deref() == Some(why) {
+        let reason = match &record.reason {
+            // Why it goes back is worth knowing still.
+            Some(reason) if matches!(record.direction, Direction::Back { .. }) => {
+                format!("{}{THEN}{why}", cause(reason))
+            }
+            _ => why.to_owned(),
+        };
+        if record.state == state && record.reason.as_ref() == Some(&reason) {
             return Ok(());
         }
-        let next = RotationRecord { state, reason: Some(why.to_owned()), ..record.clone() };
+        let next = RotationRecord { state, reason: Some(reason), ..record.clone() };
         self.write(next, &Values::new(), false)
     }
 }

@@ -15,30 +15,25 @@ use crate::http;
 use crate::secret::{SecretText, SecretValue};
 use crate::sys::describe;
 
+use super::limits::Limits;
 use super::problem::{PgError, PgProblem, tamed};
 use super::tls::VerifiedTls;
 
-/// How long a connection may take.
-const CONNECT: Duration = Duration::from_secs(10);
-
-/// How long a login may take: it is a few round trips, and a deliberately slow digest.
-const LOG_IN: Duration = Duration::from_secs(20);
-
-/// How long a statement may take.
-const STATEMENT: Duration = Duration::from_secs(30);
-
-/// Who logs in where.
+/// Who logs in where, and how patiently.
 #[derive(Clone)]
 pub(super) struct Login {
     pub(super) user: String,
     pub(super) password: SecretValue,
     pub(super) database: String,
+    pub(super) limits: Limits,
 }
 
 /// A login that was accepted.
 pub(super) struct Session {
     client: Client,
     who: String,
+    /// How long a statement may take.
+    limit: Duration,
 }
 
 /// Logs in over TLS, straight to the server's address.
@@ -52,7 +47,8 @@ pub(super) async fn log_in_directly(
     let fail = |reason: String| PgError::new(who.clone(), PgProblem::NoAnswer(reason));
     let name = ServerName::try_from(host.to_owned())
         .map_err(|_| fail("its address is not one that a certificate could be for".to_owned()))?;
-    let stream = http::open(host, port, CONNECT).await.map_err(|error| fail(describe(&error)))?;
+    let stream =
+        http::open(host, port, login.limits.connect).await.map_err(|error| fail(describe(&error)))?;
     let tls = VerifiedTls { config: Arc::clone(tls), host: name };
     log_in(stream, tls, SslMode::Require, login, who).await
 }
@@ -84,11 +80,12 @@ where
         .dbname(&login.database)
         .application_name("luca-secrets")
         .ssl_mode(mode);
-    match timeout(LOG_IN, config.connect_raw(stream, tls)).await {
+    let limit = login.limits.log_in;
+    match timeout(limit, config.connect_raw(stream, tls)).await {
         Ok(Ok((client, connection))) => {
             // It ends with the client, or with the runtime of this one visit.
             drop(tokio::spawn(connection));
-            Ok(Session { client, who })
+            Ok(Session { client, who, limit: login.limits.statement })
         }
         Ok(Err(error)) => {
             let problem = match error.as_db_error() {
@@ -97,7 +94,7 @@ where
             };
             Err(PgError::new(who, problem))
         }
-        Err(_) => Err(PgError::new(who, PgProblem::NoAnswer(format!("no login within {LOG_IN:?}")))),
+        Err(_) => Err(PgError::new(who, PgProblem::NoAnswer(format!("no login within {limit:?}")))),
     }
 }
 
@@ -127,7 +124,7 @@ impl Session {
         statements: &str,
         unanswered: fn(String) -> PgProblem,
     ) -> Result<Vec<SimpleQueryMessage>, PgError> {
-        let problem = match timeout(STATEMENT, self.client.simple_query(statements)).await {
+        let problem = match timeout(self.limit, self.client.simple_query(statements)).await {
             Ok(Ok(messages)) => return Ok(messages),
             Ok(Err(error)) => match error.as_db_error() {
                 // With anything graver the connection ends too, and what came before may have been done.
@@ -141,7 +138,7 @@ impl Session {
                 }
                 None => unanswered(reason(&error)),
             },
-            Err(_) => unanswered(format!("no answer within {STATEMENT:?}")),
+            Err(_) => unanswered(format!("no answer within {:?}", self.limit)),
         };
         Err(self.error(problem))
     }

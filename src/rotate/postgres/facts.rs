@@ -111,7 +111,7 @@ fn query(roles: &[&str]) -> String {
         "SELECT json_build_object('started', (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint::text, \
          'standby', pg_is_in_recovery(), \
          'free', current_setting('max_connections')::int \
-           - (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'), \
+           - (SELECT count(*) FROM pg_stat_activity WHERE datid IS NOT NULL), \
          'roles', (SELECT coalesce(json_agg(json_build_object('name', r.rolname, 'can_log_in', r.rolcanlogin, \
            'attributes', array_remove(ARRAY[CASE WHEN r.rolsuper THEN 'SUPERUSER' END, \
              CASE WHEN r.rolinherit THEN 'INHERIT' END, CASE WHEN r.rolcreaterole THEN 'CREATEROLE' END, \
@@ -143,8 +143,8 @@ pub(super) async fn sessions(visit: &Visit<'_>, role: &str) -> Result<(i64, Stri
         from: Option<String>,
     }
     let query = format!(
-        "SELECT json_build_object('count', count(*), 'from', string_agg(DISTINCT coalesce(host(client_addr), 'a socket'), \
-         ', ')) FROM pg_stat_activity WHERE usename = {}",
+        "SELECT json_build_object('count', count(*), 'from', string_agg(DISTINCT coalesce(host(client_addr), \
+         CASE WHEN backend_type IS NULL THEN 'where only pg_read_all_stats sees' ELSE 'a socket' END), ', ')) FROM pg_stat_activity WHERE usename = {}",
         literal(role)
     );
     let answer = visit.ask(&query).await?;

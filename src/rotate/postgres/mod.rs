@@ -11,6 +11,7 @@ mod client;
 mod psql;
 mod visit;
 mod facts;
+mod limits;
 mod proof;
 mod site;
 mod roles;

@@ -26,21 +26,29 @@ pub(super) async fn from_to(
     Ok(all)
 }
 
+/// What a membership allows, whoever has granted it. Before PostgreSQL 16 there was one option.
+const OPTIONS: &str = "CASE WHEN bool_or(to_jsonb(m) ? 'set_option') THEN format(' WITH ADMIN %s, INHERIT %s, SET %s', \
+    bool_or(m.admin_option)::text, bool_or((to_jsonb(m) ->> 'inherit_option')::boolean)::text, \
+    bool_or((to_jsonb(m) ->> 'set_option')::boolean)::text) WHEN bool_or(m.admin_option) THEN ' WITH ADMIN OPTION' END";
+
+/// Since PostgreSQL 16 several can grant the same membership, and each takes back its own.
+const GRANTOR: &str =
+    "CASE WHEN to_jsonb(m) ? 'set_option' THEN format(' GRANTED BY %I', pg_get_userbyid(m.grantor)) END";
+
 /// What the role is a member of, and who is a member of it.
 fn members(from: &str, to: &str, own: &[&str]) -> String {
     let own = literals(own);
     let (from, to) = (literal(from), literal(to));
     format!(
-        "SELECT 1 AS place, format('GRANT %I TO %I%s', g.rolname, {to}::text, \
-           CASE WHEN m.admin_option THEN ' WITH ADMIN OPTION' END) AS text \
+        "SELECT 1 AS place, format('GRANT %I TO %I%s', g.rolname, {to}::text, {OPTIONS}) AS text \
+         FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid JOIN pg_roles r ON r.oid = m.member \
+         WHERE r.rolname = {from} AND g.rolname <> {to} GROUP BY g.rolname \
+         UNION ALL SELECT 2, format('REVOKE %I FROM %I%s', g.rolname, {from}::text, {GRANTOR}) \
          FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid JOIN pg_roles r ON r.oid = m.member \
          WHERE r.rolname = {from} AND g.rolname <> {to} \
-         UNION ALL SELECT 2, format('REVOKE %I FROM %I', g.rolname, {from}::text) \
+         UNION ALL SELECT 3, format('GRANT %I TO %I%s', {to}::text, r.rolname, {OPTIONS}) \
          FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid JOIN pg_roles r ON r.oid = m.member \
-         WHERE r.rolname = {from} AND g.rolname <> {to} \
-         UNION ALL SELECT 3, format('GRANT %I TO %I', {to}::text, r.rolname) \
-         FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid JOIN pg_roles r ON r.oid = m.member \
-         WHERE g.rolname = {from} AND r.rolname NOT IN ({own}, {to})"
+         WHERE g.rolname = {from} AND r.rolname NOT IN ({own}, {to}) GROUP BY r.rolname"
     )
 }
 
@@ -73,7 +81,7 @@ fn grants(from: &str, to: &str) -> String {
 fn defaults(from: &str, to: &str) -> String {
     let (from, to) = (literal(from), literal(to));
     let kinds = "CASE d.defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' WHEN 'f' THEN 'FUNCTIONS' \
-                 WHEN 'T' THEN 'TYPES' WHEN 'n' THEN 'SCHEMAS' END";
+                 WHEN 'T' THEN 'TYPES' WHEN 'n' THEN 'SCHEMAS' WHEN 'L' THEN 'LARGE OBJECTS' END";
     format!(
         "WITH me AS (SELECT oid FROM pg_roles WHERE rolname = {from}), given AS ( \
            SELECT d.defaclrole = me.oid AS is_own, pg_get_userbyid(d.defaclrole) AS maker, \

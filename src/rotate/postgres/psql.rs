@@ -8,9 +8,6 @@ use crate::ssh::{Connection, Ending, Output};
 
 use super::problem::{PgError, PgProblem, tamed};
 
-/// How long it may take, with the start of `psql` and of whatever the login there starts.
-const LIMIT: Duration = Duration::from_secs(45);
-
 /// What is printed before and after the statements, so that what a shell's profile prints is not taken for an answer.
 const BEGUN: &str = "luca-secrets: begun";
 const DONE: &str = "luca-secrets: done";
@@ -23,6 +20,8 @@ pub(super) struct Socket<'a> {
     pub(super) folder: Option<&'a str>,
     pub(super) port: u16,
     pub(super) database: &'a str,
+    /// How long it may take.
+    pub(super) limit: Duration,
 }
 
 impl Socket<'_> {
@@ -98,7 +97,7 @@ async fn run(
     ] {
         script.push_str(part);
     }
-    let output = connection.run(&socket.command(), &script, LIMIT).await.map_err(|error| {
+    let output = connection.run(&socket.command(), &script, socket.limit).await.map_err(|error| {
         let problem = unanswered(error.problem.to_string());
         PgError { hint: error.hint(server), ..PgError::new(who.clone(), problem) }
     })?;

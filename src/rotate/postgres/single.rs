@@ -161,7 +161,7 @@ impl Credential for Single {
             if facts.role(&user).is_none() {
                 return Err(Trouble::rejected(format_args!("there is no role {user}")));
             }
-            visit.rehearse(&format!("ALTER ROLE {} LOGIN", sql::name(&user))).await?;
+            visit.rehearse(&[&user]).await?;
             if look(visit, &user, &password).await?.started != facts.started {
                 return Err(Trouble::rejected(
                     "logins and the administrator do not reach the same database server",

@@ -15,6 +15,8 @@ use crate::secret::SecretValue;
 use crate::ssh::Destination;
 use crate::store::{Document, RotationRecord, Values};
 
+use super::limits::Limits;
+
 /// The port where a store names none.
 const PORT: u16 = 5432;
 
@@ -32,6 +34,7 @@ pub struct Site {
     /// The server that the database runs on.
     pub(super) server: Option<(String, Destination)>,
     pub(super) way: PostgresWay,
+    pub(super) limits: Limits,
     pub(super) admin: Admin,
     /// Whom to believe, on the direct way.
     pub(super) tls: Arc<ClientConfig>,
@@ -75,6 +78,7 @@ impl Site {
         let missing = |key| Trouble::held(format_args!("the schema does not say the {key} of {name}"));
         let secrets = settings.login(name, &schema.secrets).map_err(missing)?;
         let way = settings.way(rotation.on.is_some());
+        let limits = Limits::of(settings.within);
         let admin = admin(&settings.admin, document)?;
         let server = server(&rotation, schema, document, around)?;
         let tls = Arc::new(if way == PostgresWay::Direct { tls(&settings, around)? } else { nobody()? });
@@ -88,6 +92,7 @@ impl Site {
             secrets,
             server,
             way,
+            limits,
             admin,
             tls,
             live,

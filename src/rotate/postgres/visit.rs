@@ -11,6 +11,9 @@ use super::psql::{self, Socket};
 use super::site::{Admin, Place, Site};
 use super::sql;
 
+/// The SQLSTATE of somebody without the right to do it.
+const RIGHTS: &str = "42501";
+
 /// A visit.
 pub(super) struct Visit<'a> {
     site: &'a Site,
@@ -44,7 +47,8 @@ impl<'a> Visit<'a> {
     /// Logs in as a user of the database.
     pub(super) async fn log_in(&self, user: &str, password: &SecretValue) -> Result<Session, PgError> {
         let database = self.place.database.clone();
-        let login = Login { user: user.to_owned(), password: password.clone(), database };
+        let limits = self.site.limits;
+        let login = Login { user: user.to_owned(), password: password.clone(), database, limits };
         let port = self.place.port;
         if self.site.way == PostgresWay::Direct {
             let Some(host) = &self.place.host else {
@@ -85,13 +89,26 @@ impl<'a> Visit<'a> {
         }
     }
 
-    /// Does something as the administrator and takes it back at once: shows that it may be done, without doing it.
-    pub(super) async fn rehearse(&self, statement: &str) -> Result<(), PgError> {
-        self.ask(&format!("BEGIN; {statement}; ROLLBACK; SELECT 'done'")).await.map(drop)
+    /// Changes roles as the administrator and takes it back at once: shows that they may be changed, without doing it.
+    pub(super) async fn rehearse(&self, roles: &[&str]) -> Result<(), PgError> {
+        let changes: Vec<String> =
+            roles.iter().map(|role| format!("ALTER ROLE {} LOGIN", sql::name(role))).collect();
+        let done = self.ask(&format!("BEGIN; {}; ROLLBACK; SELECT 'done'", changes.join("; "))).await;
+        done.map(drop).map_err(|error| match (&self.site.admin, &error.problem) {
+            (Admin::Role { user, .. }, PgProblem::Denied(code)) if code == RIGHTS => {
+                let roles = roles.join(", ");
+                let hint = format!(
+                    "since PostgreSQL 16 it needs more than CREATEROLE: GRANT {roles} TO {user} WITH ADMIN OPTION"
+                );
+                PgError { hint: Some(hint), ..error }
+            }
+            _ => error,
+        })
     }
 
     fn socket<'s>(&'s self, account: &'s str, folder: Option<&'s str>) -> Socket<'s> {
-        Socket { account, folder, port: self.place.port, database: &self.place.database }
+        let (database, limit) = (&self.place.database, self.site.limits.psql);
+        Socket { account, folder, port: self.place.port, database, limit }
     }
 
     fn server(&self) -> &str {

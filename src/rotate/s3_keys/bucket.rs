@@ -1,15 +1,21 @@
 //! What a bucket's service says of a pair of keys.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use crate::remote::{PairSaid, RemoteError, RemoteProblem, S3Pair, S3Place};
 use crate::schema::{Alphabet, Bucket, Policy};
 use crate::secret::SecretValue;
-use crate::sys::{Clock, Environment, OsRandom, SystemClock};
+use crate::sys::{Clock, Environment, OsRandom, SystemClock, pause};
 
 use super::super::credential::Answer;
 use super::super::trouble::Trouble;
 use super::super::wrong::drawn;
+
+/// How long Amazon's services were seen to remember that a secret did not fit an access key, five seconds, and a little
+/// more: as long they refuse the right one too. A proof ends with a wrong one, and the next may follow at once.
+const REMEMBERED: Duration = Duration::from_secs(6);
 
 /// A bucket that the programs use.
 pub struct KeyedBucket {
@@ -50,10 +56,13 @@ impl KeyedBucket {
     pub(super) fn proof(&self, pair: &Pair, fresh: bool) -> Result<String, Trouble> {
         let (place, key) = (self.place(), self.key()?);
         let bucket = &self.bucket.name;
-        match S3Pair::new(&place, &pair.access, &pair.secret)
-            .try_all(&key, key.as_bytes())
-            .map_err(trouble)?
-        {
+        let tried = S3Pair::new(&place, &pair.access, &pair.secret);
+        let mut said = tried.try_all(&key, key.as_bytes()).map_err(trouble)?;
+        if said == PairSaid::WrongSecret {
+            pause(REMEMBERED);
+            said = tried.try_all(&key, key.as_bytes()).map_err(trouble)?;
+        }
+        match said {
             PairSaid::Works => {}
             PairSaid::NoSuchKey if fresh => {
                 return Err(Trouble::unavailable(format!("{bucket}: the access key is not known there yet")));
@@ -79,17 +88,22 @@ impl KeyedBucket {
             suffix: String::new(),
         };
         let wrong = drawn(&policy, &mut OsRandom)?;
-        match S3Pair::new(&place, &pair.access, &wrong).is_known(&key).map_err(trouble)? {
-            PairSaid::WrongSecret | PairSaid::NoSuchKey => Ok(format!(
-                "{bucket}: put, get, head and delete of a probe object work, and a wrong secret is refused"
-            )),
-            PairSaid::Works => {
-                Err(Trouble::held(format!("{bucket}: the service accepts a wrong secret too")))
-            }
-            PairSaid::Forbids(_) => {
-                Err(Trouble::held(format!("{bucket}: a wrong secret is not told from a right one")))
+        let wrong = S3Pair::new(&place, &pair.access, &wrong);
+        for said in [wrong.is_known(&key), wrong.is_known_by_url(&key)] {
+            match said.map_err(trouble)? {
+                PairSaid::WrongSecret | PairSaid::NoSuchKey => {}
+                PairSaid::Works => {
+                    return Err(Trouble::held(format!("{bucket}: the service accepts a wrong secret too")));
+                }
+                PairSaid::Forbids(_) => {
+                    let message = format!("{bucket}: a wrong secret is not told from a right one");
+                    return Err(Trouble::held(message));
+                }
             }
         }
+        Ok(format!(
+            "{bucket}: put, get, head and delete of a probe object work, and a presigned URL; a wrong secret is refused"
+        ))
     }
 
     /// Whether a pair is accepted, by an answer of the service that says so.

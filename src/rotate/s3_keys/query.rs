@@ -81,8 +81,12 @@ impl Iam {
             return Ok(Answered::Done(text));
         }
         match reply::code(&text) {
-            Some(code) if code == "Throttling" || code == "RequestExpired" => {
-                Err(Trouble::unavailable(format!("IAM ({action}): {code}")))
+            // A signature of another time than the service's is refused as one that does not fit would be.
+            Some(_) if reply::is_skewed(&text) => Err(Trouble::unavailable(format!(
+                "IAM ({action}): this machine's clock differs too much from the service's"
+            ))),
+            Some(code) if response.status == 429 || reply::is_throttle(&code) => {
+                Err(Trouble::unavailable(format!("IAM ({action}): {code}: the service asks to slow down")))
             }
             Some(code) if (400..500).contains(&response.status) => Ok(Answered::Refused(code)),
             _ => Err(Trouble::in_doubt(format!("IAM ({action}): the answer has status {}", response.status))),

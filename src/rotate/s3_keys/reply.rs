@@ -47,6 +47,21 @@ pub(super) fn code(xml: &str) -> Option<String> {
     word(first(xml, "Error")?, "Code").filter(|code| code.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
+/// Whether a code says that there were too many requests.
+pub(super) fn is_throttle(code: &str) -> bool {
+    ["Throttling", "ThrottlingException", "RequestLimitExceeded", "SlowDown", "TooManyRequestsException"]
+        .contains(&code)
+}
+
+/// Whether an error says that the request was signed at another time than the service's present. Amazon has a code of its
+/// own for that, and says it as often by the message of `SignatureDoesNotMatch`.
+pub(super) fn is_skewed(xml: &str) -> bool {
+    let Some(error) = first(xml, "Error") else { return false };
+    let message = first(error, "Message").unwrap_or_default();
+    matches!(code(xml).as_deref(), Some("RequestExpired" | "RequestTimeTooSkewed" | "RequestInTheFuture"))
+        || ["Signature expired: ", "Signature not yet current: "].iter().any(|text| message.starts_with(text))
+}
+
 /// What stands in the first element of that name.
 fn first<'x>(xml: &'x str, name: &str) -> Option<&'x str> {
     all(xml, name).next()
@@ -97,5 +112,22 @@ mod tests {
         );
         assert_eq!(code("<Error><Code>LimitExceeded</Code></Error>").as_deref(), Some("LimitExceeded"));
         assert_eq!(code("<Error><Code>a b</Code></Error>"), None);
+    }
+
+    #[test]
+    fn a_wrong_clock_is_told_from_a_wrong_key() {
+        let refused = |code: &str, message: &str| {
+            is_skewed(&format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>"))
+        };
+        let late = "Signature expired: 20260101T000000Z is now earlier than 20260101T001000Z";
+        assert!(refused("SignatureDoesNotMatch", late));
+        assert!(refused(
+            "SignatureDoesNotMatch",
+            "Signature not yet current: 20260101T002000Z is still later"
+        ));
+        assert!(refused("RequestExpired", ""));
+        assert!(!refused("SignatureDoesNotMatch", "The request signature we calculated does not match"));
+        assert!(!is_skewed("<html>RequestExpired</html>"));
+        assert!(is_throttle("Throttling") && !is_throttle("AccessDenied"));
     }
 }

@@ -163,15 +163,13 @@ pub(super) fn check_all(context: Context<'_>, schema: &Schema) {
             RotationKind::Command(settings) => command::check(&subject, settings),
             RotationKind::SshKey(settings) => keys::check_ssh_key(&subject, settings),
             RotationKind::S3Keys(settings) => keys::check_s3_keys(&subject, settings),
+            RotationKind::Webhook(settings) => keys::check_webhook(&subject, settings),
             RotationKind::DjangoSecretKey(settings) => django::check(&subject, settings),
             RotationKind::Flower(settings) => flower::check(&subject, settings),
             RotationKind::PostgresAlternating(settings) | RotationKind::PostgresSingle(settings) => {
                 postgres::check(context, &schema.secrets, name, entry, settings);
             }
-            RotationKind::Generated
-            | RotationKind::DjangoPassword(_)
-            | RotationKind::Clerk(_)
-            | RotationKind::Webhook(_) => {}
+            RotationKind::Generated | RotationKind::DjangoPassword(_) | RotationKind::Clerk(_) => {}
         }
     }
 }

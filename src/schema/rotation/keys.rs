@@ -1,6 +1,7 @@
 //! `with = "ssh-key"`, `"s3-keys"`, `"clerk"` and `"webhook"`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::name::{SecretName, TargetName};
 use crate::schema::model::Schema;
@@ -49,6 +50,8 @@ pub struct S3Rotation {
     pub prefix: String,
     /// The certificates to trust instead of the system's.
     pub ca_file: Option<PathBuf>,
+    /// How long URLs are valid that programs presign: the old pair must not end before.
+    pub presigned: Option<Duration>,
     /// Who makes new keys.
     pub issuer: S3Issuer,
 }
@@ -80,4 +83,6 @@ pub struct WebhookRotation {
     pub url: Option<String>,
     /// Our own endpoint, to which a signed test event is sent as a proof.
     pub endpoint: Option<String>,
+    /// The secret that has the one before, for programs that accept either of two.
+    pub previous: Option<SecretName>,
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::name::SecretName;
 use crate::schema::model::Entry;
@@ -28,6 +29,8 @@ pub struct Postgres {
     /// A file with the certificates to trust, in PEM, instead of the system's: from the root, from home with `~/`, or
     /// relative to the project's folder.
     pub ca_file: Option<PathBuf>,
+    /// How long it may take to connect, to log in or to answer a statement. `None` leaves it to each.
+    pub within: Option<Duration>,
 }
 
 /// Who changes the roles of a database.

@@ -163,8 +163,7 @@ impl Conversation {
             return Err(Broken::NotAReply);
         }
         self.is_greeted = true;
-        let user = words.next().unwrap_or_default().to_owned();
-        Ok(Some(Reply::Greeted(Greeting { user, missing: words.map(str::to_owned).collect() })))
+        Ok(Some(Reply::Greeted(Greeting { missing: words.map(str::to_owned).collect() })))
     }
 }
 

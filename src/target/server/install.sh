@@ -1,25 +1,34 @@
 # One installation on this machine, as a conversation: requests come as lines on stdin, replies go as lines to stdout.
 # What each request does, what a kill leaves and what heals it is written in `mod.rs`. Comments and indentation are
-# taken out before this is sent. No value may reach a program's arguments or environment: `printf` is the shell's own.
+# taken out before this is sent. No value may reach a program's arguments or environment, nor a variable here.
+#
+# An install costs what the programs cost that are started, and the waits for the disk. So one program does what it can
+# for several files, and the shell does the rest itself; a process for the words of an error is started where there is
+# one. `set -C`: no redirection here opens a file that is there already.
 # What the login's environment has by one of these names would be exported with the value that it gets here.
-unset applies applying base began busy code content count detail digest dir draft facts failed fd folder folders form held \
-  holder ids kept limit line locks marker missing mode n new nl note note_committed note_new note_old note_owed old \
-  ours out output owed owner path phase pid present previous problem real reason rest second seconds slot stop temp text \
-  theirs tool transaction umask_before undo variable verb who word writable
+unset applies applying base began busy code detail digest digest_new dir draft facts failed fd folder folders form held \
+  holder ids kept limit line locks marker missing mode n new nl note note_committed note_mode note_new note_old note_owed \
+  old ours out output owed owner path phase pid previous problem real rest second seconds size slot slots stop temp text \
+  theirs tool transaction umask_before undo variable verb was who word writable
 LC_ALL_before=${LC_ALL-}
 LC_ALL=C
 export LC_ALL
-umask_before=$(umask)
+umask_before=
+while [ -z "$umask_before" ] && read -r word rest; do
+  case $word in Umask:) umask_before=$rest ;; esac
+done 2>/dev/null </proc/self/status
+[ "$umask_before" ] || umask_before=$(umask)
 umask 077
+set -C
 marker=$1
 transaction=$2
 who=$3
 nl='
 '
-failed= stop= busy= count=0 locks=0 folders= applies=0 applying=
+failed= stop= busy= slots= size=0 locks=0 folders= applies=0 applying=
 
 fail() {
-  content= failed=1
+  failed=1
   printf 'error %s %s\n' "$1" "${2##*"$nl"}"
   return 1
 }
@@ -33,9 +42,22 @@ digest_of() {
   fi
 }
 
+# Those of the file as it is and of the new one, whose name may make GNU's program put a backslash in front.
+digests() {
+  digest=- text=
+  if present "$real"; then
+    text=$(sha256sum -- "$real" "$temp") || { digest=unreadable digest_new=unreadable; return 1; }
+    digest=${text%%"$nl"*} text=${text#*"$nl"}
+    digest=${digest#\\} digest=${digest%% *}
+  else
+    text=$(sha256sum -- "$temp") || { digest_new=unreadable; return 1; }
+  fi
+  digest_new=${text#\\} digest_new=${digest_new%% *}
+}
+
 load() {
   slot=$1
-  eval "real=\${real_$1-} old=\${old_$1-} new=\${new_$1-} phase=\${phase_$1-} owed=\${owed_$1-}"
+  eval "real=\${real_$1-} old=\${old_$1-} new=\${new_$1-} was=\${was_$1-} phase=\${phase_$1-} owed=\${owed_$1-}"
   names
 }
 
@@ -57,14 +79,27 @@ jot() {
   printf '%s\n' "$1" >>"$note"
 }
 
+make() {
+  discard "$1" && printf '%s\n' "$2" >"$1"
+}
+
+# Does it; if that fails, once more for the words, which cost a process of the shell's. Never for `sync`: the kernel tells
+# of a lost write once.
+told() {
+  detail=
+  "$@" 2>/dev/null || detail=$("$@" 2>&1)
+}
+
 present() {
   [ -e "$1" ] || [ -L "$1" ]
 }
 
 discard() {
   for path in "$@"; do
-    if present "$path"; then rm -f -- "$path" || return 1; fi
+    shift
+    if present "$path"; then set -- "$@" "$path"; fi
   done
+  [ "$#" -eq 0 ] || rm -f -- "$@"
 }
 
 # What killed transactions have left of the new file: under the lock, nobody else writes one.
@@ -73,11 +108,12 @@ sweep() {
 }
 
 read_note() {
-  note_old= note_new= note_owed= note_committed=
+  note_old= note_new= note_mode= note_owed= note_committed=
   while IFS=' ' read -r word rest; do
     case $word in
       old) note_old=$rest ;;
       new) note_new=$rest ;;
+      mode) note_mode=$rest ;;
       applying | owed) note_owed=1 ;;
       committed) note_committed=1 ;;
     esac
@@ -94,7 +130,7 @@ look() {
   names
   [ -d "$dir/" ] || { fail no-folder "$dir"; return; }
   eval "real_$1=\$real"
-  [ "$1" -le "$count" ] || count=$1
+  case " $slots " in *" $1 "*) ;; *) slots="$slots $1" ;; esac
   writable=no kept=no
   [ -w "$dir/" ] && writable=yes
   [ -f "$previous" ] && kept=yes
@@ -153,7 +189,7 @@ lock() {
   [ "$fd" -le 9 ] || { fail too-many-folders; return; }
   eval "folder_$fd=\$1"
   eval "command exec $fd<\"\$1/\"" 2>/dev/null || { fail no-folder "$1"; return; }
-  detail=$(flock -n "$fd" 2>&1)
+  told flock -n "$fd"
   code=$?
   if [ "$code" -ne 0 ] && [ "$detail" ]; then
     fail cannot-lock "$detail"
@@ -167,15 +203,23 @@ lock() {
   fi
   locks=$((locks + 1))
   folders="$folders $fd"
-  detail=$({ discard "$1/.luca-secrets-holder" && set -C && printf '%s\n' "$$ $transaction $who" >"$1/.luca-secrets-holder"; } 2>&1) ||
-    { fail cannot-write "$detail"; return; }
+  told make "$1/.luca-secrets-holder" "$$ $transaction $who" || { fail cannot-write "$detail"; return; }
   echo ok lock
 }
 
+# Takes away the names of the holder, with what else is given, and lets go of the locks.
 release() {
   for fd in $folders; do
-    eval "discard \"\$folder_$fd/.luca-secrets-holder\""
+    eval "set -- \"\$@\" \"\$folder_$fd/.luca-secrets-holder\""
   done
+  told discard "$@"
+}
+
+unlock() {
+  for fd in $folders; do
+    eval "exec $fd<&-"
+  done
+  folders= locks=0
 }
 
 is_locked() {
@@ -191,12 +235,9 @@ stage() {
   [ "$real" ] || { fail not-looked; return; }
   is_locked || return
   if present "$note" && [ -z "$owed" ]; then fail unhealed; return; fi
-  digest_of "$real"
-  [ "$digest" = "$2" ] || { fail changed; return; }
   old=$2 new=$3
-  eval "old_$1=\$old new_$1=\$new"
-  if fill "$@" && own "$4" "$5" && write_note; then
-    content=
+  if fill "$6" && compare "$6" && own "$4" "$5" && write_note; then
+    eval "old_$1=\$old new_$1=\$new was_$1=\$was"
     enter staged
     printf 'digest %s\n' "$new"
     echo ok stage
@@ -207,73 +248,94 @@ stage() {
   fi
 }
 
+# A new file that is empty, where nobody else has one.
+begin() {
+  sweep && printf '' >"$temp"
+}
+
+# The content comes right behind the request, as it is; no more than that may be read of what comes.
 fill() {
-  problem=cannot-write
-  detail=$({ sweep && set -C && : >"$temp"; } 2>&1) || return
-  if [ "$6" = previous ]; then
+  problem=cannot-write detail=
+  told begin || return
+  if [ "$1" = previous ]; then
     problem=no-previous
     [ -f "$previous" ] || return
     problem=cannot-write
-    detail=$({ cat <"$previous" >"$temp"; } 2>&1) || return
-    digest_of "$temp"
-    new=$digest
-    eval "new_$slot=\$new"
-  else
-    detail=$({ printf '%s' "$content" | base64 -d >"$temp"; } 2>&1) || { why_not; return 1; }
-    digest_of "$temp"
+    detail=$(cat <"$previous" 2>&1 >>"$temp")
+  elif [ "$size" -gt 0 ]; then
+    set -- "$size"
+    size=0
+    detail=$(dd "bs=$1" count=1 iflag=fullblock status=none 2>&1 >>"$temp")
   fi
-  problem=garbled detail=
-  [ "$digest" = "$new" ]
 }
 
-# `base64` does not say why it could not write; `cat` does.
-why_not() {
-  reason=$({ printf '%s' "$content" | base64 -d 2>/dev/null | cat >"$temp"; } 2>&1)
-  [ -z "$reason" ] || detail=$reason
+compare() {
+  digests
+  problem=changed detail=
+  [ "$digest" = "$old" ] || return
+  problem=garbled
+  [ "$1" != previous ] || new=$digest_new
+  [ "$digest_new" = "$new" ] && [ "$new" != unreadable ]
+}
+
+# What of the content was not taken is passed over, so that it is not taken for requests: up to the digest behind it.
+pass_over() {
+  [ "$size" -eq 0 ] || dd "bs=$size" count=1 iflag=fullblock status=none >/dev/null 2>&1
+  size=0
+  while IFS= read -r line && [ "$line" != "$1" ]; do :; done
 }
 
 own() {
-  mode=$1 owner=$2
+  mode=$1 owner=$2 was=
   if [ "$old" != - ]; then
     problem=unreadable
     detail=$(stat -c '%a %u:%g' -- "$real" "$temp" 2>&1) || return
     theirs=${detail%%"$nl"*} ours=${detail#*"$nl"}
-    [ "$mode" != - ] || mode=${theirs% *}
+    was=${theirs% *}
+    [ "$mode" != - ] || mode=$was
     [ "$owner" != - ] || [ "${theirs#* }" = "${ours#* }" ] || owner=${theirs#* }
   fi
   problem=cannot-own
-  if [ "$owner" != - ]; then detail=$(chown -- "$owner" "$temp" 2>&1) || return; fi
-  if [ "$mode" != - ] && [ "$mode" != 600 ]; then detail=$(chmod -- "$mode" "$temp" 2>&1) || return; fi
+  if [ "$owner" != - ]; then told chown -- "$owner" "$temp" || return; fi
+  if [ "$mode" != - ] && [ "$mode" != 600 ]; then told chmod -- "$mode" "$temp" || return; fi
 }
 
+# One that says that an apply is owed is there still, and is replaced as a whole.
 write_note() {
   problem=cannot-write
   text="transaction $transaction${nl}by $who${nl}old $old${nl}new $new"
-  [ -z "$owed" ] || text="$text${nl}owed"
-  draft=$dir/.$base.$transaction-note.luca-secrets-new
-  detail=$({ discard "$draft" && set -C && printf '%s\n' "$text" >"$draft" && mv -f -- "$draft" "$note" && sync -- "$temp" "$note" "$dir"; } 2>&1) &&
-    return
-  discard "$draft" 2>/dev/null
-  return 1
+  [ -z "$was" ] || text="$text${nl}mode $was"
+  if [ "$owed" ]; then
+    draft=$dir/.$base.$transaction-note.luca-secrets-new
+    if ! told make "$draft" "$text${nl}owed" || ! detail=$(mv -f -- "$draft" "$note" 2>&1); then
+      discard "$draft" 2>/dev/null
+      return 1
+    fi
+  else
+    told make "$note" "$text" || return
+  fi
+  detail=$(sync -- "$temp" "$note" "$dir" 2>&1)
 }
 
+# The folder is synced by what comes next: the first apply, the commit, or what puts the old file back.
 swap() {
   load "$1"
   [ "$phase" = staged ] || { fail not-staged; return; }
-  digest_of "$real"
+  digests
   [ "$digest" = "$old" ] || { fail changed; return; }
-  detail=$(discard "$undo" 2>&1) || { fail cannot-write "$detail"; return; }
+  [ "$digest_new" = "$new" ] || { fail garbled; return; }
+  told discard "$undo" || { fail cannot-write "$detail"; return; }
   if [ "$old" != - ]; then
-    detail=$({ ln -- "$real" "$undo" 2>/dev/null || cp -p -- "$real" "$undo"; } 2>&1) ||
+    ln -- "$real" "$undo" 2>/dev/null || detail=$(cp -p -- "$real" "$undo" 2>&1) ||
       { discard "$undo"; fail cannot-write "$detail"; return; }
   fi
-  detail=$(mv -f -- "$temp" "$real" 2>&1) || { discard "$undo"; fail cannot-write "$detail"; return; }
+  told mv -f -- "$temp" "$real"
+  code=$?
+  # Whatever it says: what is no longer there has gone where it should.
+  if present "$temp"; then discard "$undo"; fail cannot-write "$detail"; return; fi
   enter swapped
-  jot swapped
-  detail=$(sync -- "$dir" "$note" 2>&1) || { fail cannot-write "$detail"; return; }
-  digest_of "$real"
-  [ "$digest" = "$new" ] || { fail garbled; return; }
-  printf 'digest %s\n' "$digest"
+  [ "$code" -eq 0 ] || { fail cannot-write "$detail"; return; }
+  printf 'digest %s\n' "$digest_new"
   echo ok swap
 }
 
@@ -331,23 +393,25 @@ remember() {
   eval "apply_$applies=\$1"
 }
 
+# What is on the disk before services read the new files: that they are in place, and that services may have read them.
 apply() {
-  for n in $(slots); do
+  [ -z "$applying" ] || return 0
+  set --
+  for n in $slots; do
     load "$n"
-    case $phase in
-      swapped) [ "$applying" ] || { jot applying && sync -- "$note"; } ;;
-    esac
+    [ "$phase" = swapped ] || continue
+    told jot applying || { fail cannot-write "$detail"; return; }
+    set -- "$@" "$dir" "$note"
   done
+  [ "$#" -eq 0 ] || detail=$(sync -- "$@" 2>&1) || { fail cannot-write "$detail"; return; }
   applying=1
 }
 
-slots() {
-  n=0
-  while [ "$n" -lt "$count" ]; do n=$((n + 1)) && echo "$n"; done
-}
-
 keep_undo() {
-  if present "$undo"; then mv -f -- "$undo" "$previous" || return; fi
+  if present "$undo"; then
+    mv -f -- "$undo" "$previous" || return
+    if [ "$was" = 600 ]; then return; fi
+  fi
   if present "$previous"; then chmod 600 "$previous" || return; fi
 }
 
@@ -364,28 +428,42 @@ put_back() {
   else
     digest_of "$previous"
     [ "$digest" = "$old" ] || { echo "the previous file is gone"; return 1; }
-    cp -p -- "$previous" "$undo" && mv -f -- "$undo" "$real" || return
+    cp -p -- "$previous" "$undo" && chmod "${was:-600}" "$undo" && mv -f -- "$undo" "$real" || return
   fi
-  jot undone
-  sync -- "$dir" "$note"
+  sync -- "$dir"
 }
 
+# The notes' end, once it is on the disk, is what commits. Until then a note says that there is no way back, which a kill
+# cannot undo; what a power loss makes of it goes back, and is whole all the same.
 commit() {
-  for n in $(slots); do
+  for n in $slots; do
     load "$n"
     [ "$phase" = swapped ] || continue
-    detail=$({ jot committed && sync -- "$note"; } 2>&1) || { fail cannot-write "$detail"; return; }
-    # From here there is no way back: whoever finds the note goes on.
+    jot committed 2>/dev/null
     owed=
     enter committed
-    detail=$(keep_previous 2>&1) || { fail unfinished "$detail"; return; }
   done
+  set --
+  for n in $slots; do
+    load "$n"
+    [ "$phase" = committed ] || continue
+    told keep_undo || { fail unfinished "$detail"; return; }
+    set -- "$@" "$note"
+  done
+  release "$@" || { fail cannot-write "$detail"; return; }
+  set --
+  for n in $slots; do
+    load "$n"
+    [ "$phase" != committed ] || set -- "$@" "$dir"
+  done
+  [ "$#" -eq 0 ] || detail=$(sync -- "$@" 2>&1) || { fail cannot-write "$detail"; return; }
+  unlock
   applies=0 applying=
   echo ok commit
 }
 
 settle() {
-  for n in $(slots); do
+  for n in $slots; do
     load "$n"
     case $phase in undone | healed) ;; *) continue ;; esac
     detail=$({ discard "$note" && sync -- "$dir"; } 2>&1) || { fail cannot-write "$detail"; return; }
@@ -414,7 +492,7 @@ undo_slot() {
 
 undo() {
   failed=
-  for n in $(slots); do
+  for n in $slots; do
     load "$n"
     case $phase in staged | swapped) ;; *) continue ;; esac
     if undo_slot >"/dev/null" 2>&1; then
@@ -442,7 +520,7 @@ heal() {
     return
   fi
   read_note
-  old=$note_old new=$note_new owed=$note_owed
+  old=$note_old new=$note_new was=$note_mode owed=$note_owed
   digest_of "$real"
   if [ "$note_committed" ]; then
     owed=
@@ -487,12 +565,12 @@ attest() {
 finish() {
   trap '' HUP INT TERM
   exec >/dev/null 2>&1
-  for n in $(slots); do
+  for n in $slots; do
     load "$n"
     undo_slot
   done
   if [ "$applying" ] && apply_again; then
-    for n in $(slots); do
+    for n in $slots; do
       load "$n"
       [ "$phase" = undone ] && discard "$note" && sync -- "$dir"
     done
@@ -513,18 +591,16 @@ apply_again() {
 serve() {
   verb=$1
   shift
-  if [ "$verb" = stage ]; then IFS= read -r content || finish; fi
+  [ "$verb" != stage ] || [ "$6" = previous ] || size=$6
   case $verb in
     look | attest | undo) "$verb" "$@" ;;
     bye) echo ok bye && finish ;;
     lock | stage | swap | commit | settle | heal | apply | probe)
       if [ "$failed" ]; then
-        content=
         echo "skipped $verb"
       elif [ "$verb" = apply ]; then
         remember "${line#apply }"
-        apply
-        run "$@" && report
+        apply && run "$@" && report
       elif [ "$verb" = probe ]; then
         # One that does not hold is an answer, and is asked again.
         run "$@" && report
@@ -532,6 +608,7 @@ serve() {
       else
         "$verb" "$@"
       fi
+      if [ "$verb" = stage ] && [ "$6" != previous ]; then pass_over "$3"; fi
       ;;
     *) fail unknown-request ;;
   esac
@@ -540,10 +617,10 @@ serve() {
 trap 'stop=1; [ "$busy" ] || finish' HUP INT TERM
 trap : PIPE
 missing=
-for tool in flock sha256sum base64 stat readlink timeout sync sed tail; do
+for tool in flock sha256sum base64 dd stat readlink timeout sync sed tail; do
   command -v "$tool" >/dev/null || missing="$missing $tool"
 done
-printf 'luca-secrets %s 1 %s%s\n' "$marker" "$(id -un 2>/dev/null || id -u)" "$missing"
+printf 'luca-secrets %s 1%s\n' "$marker" "$missing"
 while [ -z "$stop" ] && IFS= read -r line; do
   busy=1
   eval "set -- $line"

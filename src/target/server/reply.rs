@@ -47,8 +47,6 @@ pub enum Reply {
 /// What a server says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Greeting {
-    /// The user that the script runs as.
-    pub user: String,
     /// The programs it may need and does not have. Without `timeout`, only this side knows deadlines.
     pub missing: Vec<String>,
 }

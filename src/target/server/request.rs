@@ -1,7 +1,5 @@
 //! What is asked of a server, and how it is spelled.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use super::words::{Digest, ServerPath, TransactionId, quote};
@@ -138,7 +136,8 @@ impl Request<'_> {
 }
 
 impl Stage<'_> {
-    /// The request's line, and the content's line in base64.
+    /// The request's line, then the content as it is, and a line with its digest: where it ends, whatever was taken of
+    /// it.
     fn spell(&self) -> Zeroizing<Vec<u8>> {
         let content = match self.content {
             Content::Text(text) => text.expose().as_bytes(),
@@ -146,20 +145,24 @@ impl Stage<'_> {
             Content::Previous => &[],
         };
         let is_previous = matches!(self.content, Content::Previous);
+        let digest = Digest::of(content).to_string();
         let head = format!(
             "stage {} {} {} {} {} {}\n",
             self.file,
             self.expected.map_or_else(|| "-".to_owned(), |digest| digest.to_string()),
-            if is_previous { "-".to_owned() } else { Digest::of(content).to_string() },
+            if is_previous { "-" } else { &digest },
             self.mode.map_or_else(|| "-".to_owned(), |mode| format!("{mode:o}")),
             quote(self.owner.unwrap_or("-")),
-            if is_previous { "previous" } else { "inline" },
+            if is_previous { "previous".to_owned() } else { content.len().to_string() },
         );
-        let encoded = head.len() + content.len().div_ceil(3) * 4;
-        let mut bytes = Zeroizing::new(vec![b'\n'; encoded + 1]);
-        bytes[..head.len()].copy_from_slice(head.as_bytes());
-        // The buffer has the length that is needed, so the error cannot happen.
-        let _ = STANDARD.encode_slice(content, &mut bytes[head.len()..encoded]);
+        if is_previous {
+            return Zeroizing::new(head.into_bytes());
+        }
+        // Of the length that is needed, so that no copy is left behind where it would grow.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(head.len() + content.len() + digest.len() + 2));
+        for part in [head.as_bytes(), content, b"\n", digest.as_bytes(), b"\n"] {
+            bytes.extend_from_slice(part);
+        }
         bytes
     }
 }
@@ -188,13 +191,16 @@ mod tests {
     }
 
     #[test]
-    fn content_stands_on_a_line_of_its_own() {
+    fn content_follows_as_it_is_up_to_its_digest() {
         let text = SecretText::new("A=1\n".to_owned());
         let content = Content::Text(&text);
         let stage = Stage { file: 2, expected: None, content, mode: Some(0o640), owner: None };
         let digest = Digest::of(b"A=1\n");
-        assert_eq!(spelled(Request::Stage(stage)), format!("stage 2 - {digest} 640 '-' inline\nQT0xCg==\n"));
+        assert_eq!(
+            spelled(Request::Stage(stage)),
+            format!("stage 2 - {digest} 640 '-' 4\nA=1\n\n{digest}\n")
+        );
         let back = Stage { expected: Some(digest), content: Content::Previous, mode: None, ..stage };
-        assert_eq!(spelled(Request::Stage(back)), format!("stage 2 {digest} - - '-' previous\n\n"));
+        assert_eq!(spelled(Request::Stage(back)), format!("stage 2 {digest} - - '-' previous\n"));
     }
 }

@@ -10,7 +10,7 @@ use crate::cli::recovery::unheld;
 use crate::cli::report::count;
 use crate::cli::servers::{self, BOUND, REQUEST_TIME, Unseen, observe_all, server_names};
 use crate::cli::visited::{Visited, redactor};
-use crate::http::Client;
+use crate::http::LazyClient;
 use crate::name::TargetName;
 use crate::push::{Contact, Host, HostOutcome, Member, Setting, Standing, transact};
 use crate::schema::Schema;
@@ -123,7 +123,7 @@ async fn change(
     document: &Document,
     context: &mut Context,
 ) -> Result<Vec<HostOutcome>, Failure> {
-    let client = Client::new(&context.env, REQUEST_TIME).map_err(Failure::new)?;
+    let client = LazyClient::new(&context.env, REQUEST_TIME);
     let signals = Signals::hold().map_err(|error| unheld(&error))?;
     let progress = Progress::new(&mut context.ui);
     let watcher = |server: &TargetName, step, moment| progress.step(server, step, moment);

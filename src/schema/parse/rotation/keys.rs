@@ -1,6 +1,7 @@
 //! `with = "ssh-key"`, `"s3-keys"`, `"clerk"` and `"webhook"`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::name::{SecretName, TargetName};
 use crate::schema::model::Type;
@@ -11,18 +12,32 @@ use crate::schema::rotation::{
 use crate::schema::{Fit, ServerKey, Template};
 
 use super::check::Subject;
+use super::django::targets;
 use super::{Kind, Reader, server};
 
 const SSH_KEYS: [&str; 3] = ["authorized-keys", "public", "servers"];
-const S3_KEYS: [&str; 9] =
-    ["access-key", "bucket", "ca-file", "endpoint", "iam", "path-style", "prefix", "region", "url"];
+const S3_KEYS: [&str; 10] = [
+    "access-key",
+    "bucket",
+    "ca-file",
+    "endpoint",
+    "iam",
+    "path-style",
+    "prefix",
+    "presigned",
+    "region",
+    "url",
+];
 const CLERK_KEYS: [&str; 3] = ["api", "publishable-key", "url"];
-const WEBHOOK_KEYS: [&str; 2] = ["endpoint", "url"];
+const WEBHOOK_KEYS: [&str; 3] = ["endpoint", "previous", "url"];
 
 /// Clerk's Backend API.
 const CLERK_API: &str = "https://api.clerk.com";
 /// Where Clerk shows the keys of whatever application was looked at last.
 const CLERK_PAGE: &str = "https://dashboard.clerk.com/last-active?path=api-keys";
+
+/// The longest life of a presigned URL (AWS Signature Version 4), and how long an old pair stays by itself.
+const LONGEST_PRESIGNED: Duration = Duration::from_hours(7 * 24);
 
 /// What most services take for any region.
 const REGION: &str = "us-east-1";
@@ -75,6 +90,7 @@ pub(super) fn s3_keys(reader: &Reader<'_, '_>) -> Kind {
         region: text("region").unwrap_or_else(|| REGION.to_owned()),
         prefix: text("prefix").unwrap_or_default(),
         ca_file: text("ca-file").map(PathBuf::from),
+        presigned: reader.find("presigned").and_then(|(key, value)| reader.context.duration(key, value)),
         issuer,
     };
     (RotationKind::S3Keys(settings), &S3_KEYS)
@@ -92,7 +108,11 @@ pub(super) fn clerk(reader: &Reader<'_, '_>) -> Kind {
 
 /// Reads the settings of `webhook`.
 pub(super) fn webhook(reader: &Reader<'_, '_>) -> Kind {
-    let settings = WebhookRotation { url: reader.url("url"), endpoint: reader.url("endpoint") };
+    let settings = WebhookRotation {
+        url: reader.url("url"),
+        endpoint: reader.url("endpoint"),
+        previous: reader.secret("previous"),
+    };
     (RotationKind::Webhook(settings), &WEBHOOK_KEYS)
 }
 
@@ -157,8 +177,41 @@ fn of_type(subject: &Subject<'_>, name: &SecretName, wanted: &Type) {
     }
 }
 
+/// Complains where the secret before would not reach the programs.
+pub(super) fn check_webhook(subject: &Subject<'_>, settings: &WebhookRotation) {
+    let Some(previous) = &settings.previous else { return };
+    let hint = "declare it with `required = false`: the secret before, for as long as it is accepted";
+    if !subject.has_companion(previous, hint) {
+        return;
+    }
+    for (target, variables) in targets(subject) {
+        let first =
+            |wanted: &SecretName| variables.iter().find(|one| one.template.references().contains(wanted));
+        if let (Some(variable), None) = (first(subject.name), first(previous)) {
+            let message = format!(
+                "{target} has `{}` and not `{previous}`: while there are two endpoints, events of one are refused",
+                subject.name
+            );
+            let hint = format!("{}_PREVIOUS = \"{{{{ {previous} }}}}\"", variable.name);
+            subject.error_at(&variable.place, message, Some(hint));
+        }
+    }
+}
+
 /// Complains where the other half has no place.
 pub(super) fn check_s3_keys(subject: &Subject<'_>, settings: &S3Rotation) {
+    if let Some(presigned) = settings.presigned {
+        let grace = subject.rotation.grace.unwrap_or(LONGEST_PRESIGNED);
+        if presigned > LONGEST_PRESIGNED {
+            let message = "`presigned` is longer than any presigned URL is valid, which is 7d".to_owned();
+            subject.error_at(&subject.entry.place, message, None);
+        } else if grace < presigned {
+            let message =
+                "`grace` is shorter than `presigned`: URLs that the old keys have signed would end early";
+            let hint = "the old keys stay for `grace`, a week where the schema does not say".to_owned();
+            subject.error_at(&subject.entry.place, message.to_owned(), Some(hint));
+        }
+    }
     let access = &settings.access_key;
     if access == subject.name {
         let hint = "`rotate` stands at the secret key; `access-key` names the other half".to_owned();

@@ -11,7 +11,7 @@ use super::super::context::Context;
 use super::super::tree::{Key, Node, Table, Value};
 use super::secret;
 
-const ALTERNATING_KEYS: [&str; 13] = [
+const ALTERNATING_KEYS: [&str; 14] = [
     "user",
     "database",
     "host",
@@ -25,10 +25,11 @@ const ALTERNATING_KEYS: [&str; 13] = [
     "admin-password",
     "via",
     "ca-file",
+    "within",
 ];
 
 /// Those of [`ALTERNATING_KEYS`] that make sense with one role.
-const SINGLE_KEYS: [&str; 11] = [
+const SINGLE_KEYS: [&str; 12] = [
     "user",
     "database",
     "host",
@@ -40,6 +41,7 @@ const SINGLE_KEYS: [&str; 11] = [
     "admin-password",
     "via",
     "ca-file",
+    "within",
 ];
 
 const ADMINS: [&str; 2] = ["peer", "role"];
@@ -96,6 +98,7 @@ fn common(context: Context<'_>, table: &Table<'_>, references: &mut Vec<Referenc
     postgres.way = table.get_key_value("via").and_then(|(key, value)| way(context, key, value));
     let ca_file = table.get_key_value("ca-file");
     postgres.ca_file = ca_file.and_then(|(key, value)| context.text(key, value)).map(PathBuf::from);
+    postgres.within = table.get_key_value("within").and_then(|(key, value)| context.duration(key, value));
     needs_server(context, table, &postgres);
     postgres
 }

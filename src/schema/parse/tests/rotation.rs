@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::*;
 use crate::schema::{Postgres, PostgresAdmin, PostgresLogin, PostgresWay, Rotation, RotationKind};
 
@@ -71,7 +73,7 @@ fn postgres_says_all_it_can() {
     let (schema, found) = rotation(
         r#"{ with = "postgres-alternating", on = "db", user = "admin.user", database = "db.host", host = "db.host",
              owner = "shop", roles = ["shop_a", "shop_b"], admin = "role", admin-user = "db.user", via = "direct",
-             admin-password = "admin.word", ca-file = "ca.pem", grace = "1h" }"#,
+             admin-password = "admin.word", ca-file = "ca.pem", within = "5s", grace = "1h" }"#,
     );
     let settings = settings(&found);
     assert_eq!(settings.owner.as_deref(), Some("shop"));
@@ -79,6 +81,7 @@ fn postgres_says_all_it_can() {
     let admin = PostgresAdmin::Role { user: name("db.user"), password: name("admin.word") };
     assert_eq!((&settings.admin, settings.way(true)), (&admin, PostgresWay::Direct));
     assert_eq!(settings.ca_file.as_deref(), Some(Path::new("ca.pem")));
+    assert_eq!(settings.within, Some(Duration::from_secs(5)));
     let login = settings.login(&name("db.word"), &schema.secrets).unwrap();
     assert_eq!((login.user, login.database), (name("admin.user"), name("db.host")));
     let (_, found) =
