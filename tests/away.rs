@@ -60,6 +60,7 @@ fn a_project_without_a_home_says_how_to_name_one() {
 }
 
 #[test]
+#[ignore = "needs git; run tests/run"]
 fn a_newcomer_takes_a_copy() {
     let team = Team::new();
     let ada = team.ada();
@@ -90,6 +91,7 @@ fn a_newcomer_takes_a_copy() {
 }
 
 #[test]
+#[ignore = "needs git; run tests/run"]
 fn what_two_people_write_becomes_one() {
     let team = Team::new();
     let (ada, bob) = (team.ada(), team.bob());
@@ -115,6 +117,7 @@ fn what_two_people_write_becomes_one() {
 }
 
 #[test]
+#[ignore = "needs git; run tests/run"]
 fn what_is_written_without_a_network_is_brought_there_later() {
     let team = Team::new();
     let (ada, bob) = (team.ada(), team.bob());
@@ -150,6 +153,7 @@ fn what_is_written_without_a_network_is_brought_there_later() {
 }
 
 #[test]
+#[ignore = "needs git; run tests/run"]
 fn a_copy_that_is_left_alone_is_pushed_by_hand() {
     let team = Team::new();
     let ada = team.ada();
@@ -173,6 +177,7 @@ fn a_copy_that_is_left_alone_is_pushed_by_hand() {
 }
 
 #[test]
+#[ignore = "needs git; run tests/run"]
 fn the_same_secret_changed_on_both_sides_is_a_conflict() {
     let team = Team::new();
     let (ada, bob) = (team.ada(), team.bob());
@@ -203,6 +208,7 @@ fn the_same_secret_changed_on_both_sides_is_a_conflict() {
 }
 
 #[test]
+#[ignore = "needs git; run tests/run"]
 fn an_edit_of_what_somebody_else_has_changed_is_refused() {
     let team = Team::new();
     let (ada, bob) = (team.ada(), team.bob());

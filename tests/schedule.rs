@@ -1,7 +1,9 @@
 //! What runs when: `schedule`, `rotate --due`, and who is told.
 
+mod clock;
 mod due;
 mod install;
+mod runs;
 mod told;
 
 use crate::faults::{store_with, unseal};
@@ -29,6 +31,14 @@ pub fn project(more: &str, rest: &str) -> World {
     let secrets = "\n[secrets.app]\ntoken = \"first token\"\nworker = \"first worker\"\n";
     store_with(&world, &format!("{secrets}{rest}"));
     world
+}
+
+/// What the store says of one that is due since the end of October.
+pub const KEPT: &str = "{ from = 2026-10-01T12:00:00Z, every = 2592000, next = 2026-10-31T12:00:00Z }";
+
+/// `[due]` with both rotations due since then.
+pub fn both_due() -> String {
+    format!("\n[due]\n\"app.token\" = {KEPT}\n\"app.worker\" = {KEPT}\n")
 }
 
 /// Since when both secrets have their values.

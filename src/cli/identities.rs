@@ -269,7 +269,11 @@ impl Context {
     /// The identities in a file, which nobody else may read.
     pub(super) fn identity_file(&self, path: &Path) -> Result<Vec<Identity>, Failure> {
         let bytes = self.disk.read(path, IDENTITY_LIMIT)?;
-        if self.disk.permissions(path)?.mode & 0o077 != 0 {
+        // systemd gives a service's account its credentials by an ACL, and the mask of that stands where the rights of a
+        // group do; nobody else gets into the folder.
+        let folder = self.env.get(Variable::CredentialsDirectory).map(Path::new);
+        let foreign = if folder.is_some() && folder == path.parent() { 0o007 } else { 0o077 };
+        if self.disk.permissions(path)?.mode & foreign != 0 {
             let message = format!("{}: an identity that other users can read", path.display());
             return Err(
                 Failure::new(message).hint(format_args!("keep it to yourself: chmod 600 {}", path.display()))

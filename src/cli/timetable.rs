@@ -239,7 +239,10 @@ impl Row<'_> {
                 let last = due.and_then(|due| due.failed).map(|at| format!(", last at {at}"));
                 parts.push(format!("failed {}{}", count(tries as usize, "time"), last.unwrap_or_default()));
             }
-            _ => parts.extend(self.live.as_ref().map(|live| live.state.word().to_owned())),
+            (stands, _) => {
+                let step = self.live.as_ref().map(|live| live.state.word());
+                parts.extend(step.filter(|step| *step != stands.word()).map(str::to_owned));
+            }
         }
         if matches!(self.stands(now), Stands::Planned | Stands::Due)
             && due.is_some_and(|due| due.failures > 0)

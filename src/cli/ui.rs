@@ -136,7 +136,7 @@ impl Ui {
     /// Plain talk without a heading.
     pub(super) fn say(&mut self, message: &str) {
         if !self.quiet {
-            self.draw(&[]);
+            self.before_talk();
             let message = self.shortened(message);
             // Where standard error is gone there is nobody to tell.
             let _ = writeln!(self.stderr, "{message}");
@@ -149,7 +149,7 @@ impl Ui {
     }
 
     fn line(&mut self, heading: Heading, message: &str) {
-        self.draw(&[]);
+        self.before_talk();
         let (text, colour) = heading.text_and_colour();
         let message = self.shortened(message);
         let _ = if self.colours {
@@ -157,6 +157,15 @@ impl Ui {
         } else {
             writeln!(self.stderr, "{text}: {message}")
         };
+    }
+
+    /// What was drawn goes away; and where a person sees both streams, data that was written before comes before.
+    fn before_talk(&mut self) {
+        self.draw(&[]);
+        if self.live {
+            // What fails here fails again in the end, where it is said.
+            let _ = self.stdout.flush();
+        }
     }
 
     fn shortened(&self, message: &str) -> String {

@@ -1,5 +1,7 @@
 //! What every kind of credential does.
 
+use std::time::Duration;
+
 use crate::name::SecretName;
 use crate::secret::SecretValue;
 use crate::store::{Material, RotationRecord, Values};
@@ -18,7 +20,7 @@ use super::trouble::Trouble;
 ///   [`InDoubt`](super::TroubleKind::InDoubt) after, or [`Unavailable`](super::TroubleKind::Unavailable) before, the request
 ///   has left; it is never read as "wrong password".
 /// - No value in a trouble, an evidence, a question or a step, nor in the arguments, the environment or the log of any
-///   program here or there. Each call ends within a minute or two.
+///   program here or there. Each call ends within a minute or two, or what [`longest`](Self::longest) says instead.
 /// - Steps depend on the schema and the record alone, so that another machine continues where this one stopped.
 pub trait Credential {
     /// The steps that replace it. Before the first of them the engine looks ([`preflight`](Self::preflight)), makes the new
@@ -32,6 +34,12 @@ pub trait Credential {
     /// Looks whether the rotation can succeed, before anything is made: the source can be reached and changed, somebody can
     /// get in if all goes wrong, the current credential works, a wrong one does not. What was found, in lines without values.
     fn preflight(&mut self, current: &Values) -> Result<Vec<String>, Trouble>;
+
+    /// The longest that what changes something takes, with all that it waits for: whatever it has sent has come to nothing
+    /// by then, or has happened.
+    fn longest(&self) -> Duration {
+        Duration::from_mins(2)
+    }
 
     /// The new values, without any effect. `current` is what the store has now of [`secrets`](Self::secrets). What a person
     /// has to give comes later, by [`answered`](Self::answered).

@@ -23,12 +23,15 @@ use super::step::{Action, Step};
 use super::trouble::{Trouble, TroubleKind};
 
 mod effect;
+mod lease;
 mod patience;
 mod rest;
 #[cfg(test)]
 mod tests;
 
+pub use lease::busy_until;
 pub use patience::Patience;
+use rest::{THEN, cause};
 
 /// What the engine needs beside the credential.
 pub struct Outside<'e> {
@@ -46,6 +49,8 @@ pub struct Outside<'e> {
     pub random: &'e mut dyn Random,
     /// Who this is, `user@machine`.
     pub by: String,
+    /// The lock that is held here, if there is one.
+    pub holder: Option<String>,
     /// How long to try.
     pub patience: Patience,
 }
@@ -72,6 +77,8 @@ pub enum Ending {
     Left(Trouble),
     /// A person has to decide.
     Held(Trouble),
+    /// Another machine may be at work on it, and nobody here waits for that.
+    Busy(Trouble),
     /// Somebody else has gone on with it, or with another one: nothing was done here since.
     Lost(Trouble),
 }
@@ -162,25 +169,27 @@ impl<'e> Engine<'e> {
 
     /// Takes a rotation up where it was left.
     pub fn resume(&mut self, record: RotationRecord) -> Ending {
-        self.take_up(record);
-        self.walk()
-    }
-
-    /// Takes a rotation back. What is in doubt is settled first.
-    pub fn undo(&mut self, record: RotationRecord, reason: &str) -> Ending {
-        self.take_up(record);
-        match self.turn_on_request(reason) {
+        match self.take_up(record) {
             Ok(()) => self.walk(),
             Err(ending) => ending,
         }
     }
 
-    fn take_up(&mut self, mut record: RotationRecord) {
+    /// Takes a rotation back. What is in doubt is settled first.
+    pub fn undo(&mut self, record: RotationRecord, reason: &str) -> Ending {
+        match self.take_up(record).and_then(|()| self.turn_on_request(reason)) {
+            Ok(()) => self.walk(),
+            Err(ending) => ending,
+        }
+    }
+
+    fn take_up(&mut self, mut record: RotationRecord) -> Go {
         if record.state == State::Held {
             // Whoever takes it up has looked at it: it may be tried again.
             record.attempts = 0;
         }
         self.record = Some(record);
+        self.wait_for_others()
     }
 
     fn turn_on_request(&mut self, reason: &str) -> Go {
@@ -314,7 +323,8 @@ impl<'e> Engine<'e> {
 
     /// Makes this the record, here and in the journal.
     fn write(&mut self, next: RotationRecord, values: &Values, everywhere: bool) -> Go {
-        let next = RotationRecord { by: self.outside.by.clone(), ..next };
+        let (by, holder) = (self.outside.by.clone(), self.outside.holder.clone());
+        let next = RotationRecord { by, holder, ..next };
         match self.outside.journal.write(&next, values, everywhere) {
             Ok(()) => {
                 self.record = Some(next);
@@ -347,14 +357,6 @@ impl<'e> Engine<'e> {
     fn record(&self) -> &RotationRecord {
         record_of(self.record.as_ref())
     }
-}
-
-/// Between why a rotation goes back and what has kept it on its way.
-const THEN: &str = "; then: ";
-
-/// Why a rotation goes back, without what has kept it on its way.
-fn cause(reason: &str) -> &str {
-    reason.split(THEN).next().unwrap_or_default()
 }
 
 /// Whether what came of an effect is not known.

@@ -25,7 +25,7 @@ mod engine;
 pub use assisted::{Assisted, Clerk, Issuer, ProofTime, Webhook};
 pub use command::{Command, VERSION};
 pub use credential::{Answer, Asked, Created, Credential, Field, Probed, Question, Quiet};
-pub use engine::{Ending, Engine, Outside, Patience, Start};
+pub use engine::{Ending, Engine, Outside, Patience, Start, busy_until};
 pub use kinds::{World, credential};
 pub use s3_keys::{Iam, IamKeys, KeyedBucket, S3Keys};
 pub use schedule::{MOST_FAILURES, Settling, Standing, Terms, is_clock_behind};

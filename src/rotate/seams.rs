@@ -58,6 +58,8 @@ pub trait Seen {
 pub trait Watch {
     /// The present moment.
     fn now(&self) -> Timestamp;
+    /// How much time has passed since some moment, by a clock that nobody can set and that goes on while the machine sleeps.
+    fn passed(&self) -> Duration;
     /// Waits; shorter if somebody wants it to stop.
     fn pause(&mut self, time: Duration);
     /// Whether somebody wants it to stop: at the next resting place, never in the middle of an effect.

@@ -37,8 +37,7 @@ impl Clock for SystemClock {
 
     fn uptime(&self) -> Option<Uptime> {
         let boot = std::fs::read_to_string(BOOT_ID).ok()?.trim().to_owned();
-        let since = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-        Some(Uptime { boot, since: Duration::from_secs(u64::try_from(since.tv_sec).ok()?) })
+        Some(Uptime { boot, since: Duration::from_secs(since_start().as_secs()) })
     }
 }
 
@@ -49,6 +48,13 @@ impl Clock for FixedClock {
     fn now(&self) -> Timestamp {
         self.0
     }
+}
+
+/// The time since the machine's start, in which it may have slept: a clock that nobody can set.
+pub fn since_start() -> Duration {
+    let since = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let seconds = Duration::from_secs(u64::try_from(since.tv_sec).unwrap_or_default());
+    seconds + Duration::from_nanos(u64::try_from(since.tv_nsec).unwrap_or_default())
 }
 
 /// Waits.

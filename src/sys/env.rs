@@ -27,6 +27,8 @@ pub enum Variable {
     State,
     /// A private folder in memory (XDG base directories).
     RuntimeDir,
+    /// Where systemd puts the credentials of a service.
+    CredentialsDirectory,
     /// Where programs are looked for.
     Path,
     /// `true` inside a GitHub Actions job.
@@ -95,6 +97,7 @@ impl Variable {
             Self::StateHome => "XDG_STATE_HOME",
             Self::State => "LUCA_SECRETS_STATE",
             Self::RuntimeDir => "XDG_RUNTIME_DIR",
+            Self::CredentialsDirectory => "CREDENTIALS_DIRECTORY",
             Self::Path => "PATH",
             Self::GithubActions => "GITHUB_ACTIONS",
             Self::NoColor => "NO_COLOR",

@@ -21,7 +21,7 @@ mod system;
 mod terminal;
 
 pub use browser::Browser;
-pub use clock::{Clock, FixedClock, SystemClock, Uptime, pause};
+pub use clock::{Clock, FixedClock, SystemClock, Uptime, pause, since_start};
 pub use disk::{
     Disk, FileError, FileProblem, Gate, Kind, OpenGate, Operation, Permissions, PrivateBytes, describe,
 };

@@ -3,6 +3,7 @@
 
 use luca_secrets::rotate::{Credential, Quiet, TroubleKind};
 
+use super::stand::{ROTATE, Stand};
 use super::*;
 use crate::harness::postgres::wait_until;
 
@@ -92,6 +93,17 @@ fn who_made_the_roles_or_may_grant_them_changes_them_without_being_a_superuser()
     granted.cluster.sql("postgres", "GRANT shop TO rotator WITH ADMIN TRUE, INHERIT FALSE, SET FALSE");
     looked().unwrap();
     takes_turns(&granted);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL and sshd; run tests/run"]
+fn the_program_rotates_there_and_back_without_a_superuser() {
+    let stand = Stand::on(Cluster::newer(), "postgres-alternating", Means::Tunnel, MADE_BY_IT);
+    for user in ["shop_b", "shop"] {
+        stand.world.run(&ROTATE).hurried(0).success();
+        stand.heal(user);
+        assert_eq!(stand.stored().0, user);
+    }
 }
 
 #[test]

@@ -37,8 +37,13 @@ pub struct Stand {
 impl Stand {
     /// Everything up, and pushed.
     pub fn new(kind: &'static str, means: Means) -> Self {
-        let (cluster, sshd, trap) = (Cluster::start(), Sshd::start(), Trap::default());
         let roles = if kind == "postgres-single" { ONE } else { TWINS };
+        Self::on(Cluster::start(), kind, means, roles)
+    }
+
+    /// The same with a database server that runs.
+    pub fn on(cluster: Cluster, kind: &'static str, means: Means, roles: &str) -> Self {
+        let (sshd, trap) = (Sshd::start(), Trap::default());
         for statement in roles.split(";\n").filter(|statement| !statement.trim().is_empty()) {
             cluster.sql("postgres", statement);
         }

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use super::{Moment, fleet, inside, killed_at, password, rotate, stride};
+use super::{Moment, fleet, inside, killed_at, password, rotate, schema, stride};
 use crate::harness::World;
+use crate::harness::home::Home;
 use crate::push::{APPLY, Fleet};
 
 const HEALTH: &str = "health = { command = [\"test\", \"-s\", \"[app]/running\"], within = \"3s\", every = \"1s\", in-a-row = 1 }";
@@ -68,7 +69,8 @@ fn a_machine_that_is_lost_is_replaced_by_one_that_has_only_the_store_s_home() {
         }
         killed += 1;
         for tries in 0.. {
-            let done = rotate(&other, &["--resume"]).done();
+            // Nobody can be at work on it any more.
+            let done = rotate(&other, &["--resume"]).hurried(3600).done();
             if done.code == 0 {
                 break;
             }
@@ -77,6 +79,59 @@ fn a_machine_that_is_lost_is_replaced_by_one_that_has_only_the_store_s_home() {
         assert_eq!(shared.fleet.running(), [password(&other)], "{at}");
     }
     assert!(killed >= 24 / stride(), "{killed}");
+}
+
+#[test]
+fn nobody_takes_over_what_another_machine_may_be_at_work_on() {
+    let home = Home::new();
+    let machine = || {
+        let world = World::filled();
+        world.write("schemas/schema.toml", schema());
+        world.write("schemas/remote.toml", home.schema());
+        world
+    };
+    let first = machine();
+    first.run(&["remote", "push", "-q"]).success();
+    let other = machine();
+    std::fs::remove_file(other.path("secrets.enc")).unwrap();
+    other.forget_stores();
+    // Killed right when it has written what it is about to do.
+    let intends = |world: &World| inside(world).contains("outcome = \"intended\"");
+    for _ in 0..2 {
+        assert!(killed_at(&first, Moment::AfterCommit(1), 0, &["--yes", "-q", "database.password"]));
+    }
+    other.run(&["remote", "pull", "-q"]).success();
+    assert!(intends(&first) && intends(&other));
+    let inside = inside(&other);
+    let intended = inside.split("intended = ").nth(1).and_then(|rest| rest.lines().next()).unwrap();
+    let intended: jiff::Timestamp = intended.parse().unwrap();
+    let after = |seconds| -> &'static str {
+        (intended + jiff::SignedDuration::from_secs(seconds)).to_string().leak()
+    };
+    let (last, free) = (after(13 * 60 - 1), after(13 * 60));
+    let before = other.store_bytes();
+    let busy = format!(
+        "error: database.password: tester@[host] may be at work on it: bring the new database.password to all that \
+         use it\nhint: where that machine was lost, another one can take it over from {free} on, or at a terminal a \
+         little earlier\nhint: nothing was changed\n"
+    );
+    for arguments in [["--resume", "database.password"], ["--undo", "database.password"]] {
+        rotate(&other, &[&arguments[..], &["--yes"]].concat()).at(last).gives(5, "", &busy);
+    }
+    let adopt = rotate(&other, &["--adopt", "database.password"]).stdin("by hand 1234567890").at(last).done();
+    assert_eq!(
+        (adopt.code, adopt.stderr.contains("nobody takes it over before")),
+        (5, true),
+        "{}",
+        adopt.stderr
+    );
+    assert!(other.store_bytes() == before);
+    let done = rotate(&other, &["--resume"]).at(free).success();
+    assert!(done.stderr.contains("ok: database.password: rotated"), "{}", done.stderr);
+    // The first one knows its own traces, and that it has lost.
+    let done = rotate(&first, &["--resume"]).success();
+    assert!(done.stderr.ends_with("ok: there is nothing to rotate\n"), "{}", done.stderr);
+    assert_eq!(password(&first), password(&other));
 }
 
 #[test]

@@ -77,7 +77,8 @@ fn what_is_well_neither_way_is_held_with_all_that_is_known_and_goes_on_later() {
         "database.password: in the store, for whoever uses it, database.password has the new value\n",
         "database.password: tried deploy, 2026-11-23T12:00:00Z: not known whether it was done: server web1: ",
         "error: database.password: held: server web1: ",
-        "hint: when that is mended, `luca-secrets rotate --resume database.password`; or `luca-secrets rotate --undo database.password`; or, ",
+        "hint: when that is mended, `luca-secrets rotate --resume database.password` goes on; `luca-secrets rotate --undo database.password` takes it back\n",
+        "hint: `luca-secrets rotate --adopt database.password` takes over a value that works already, changed by hand\n",
     ] {
         assert!(done.stderr.contains(line), "{line}\n{}", done.stderr);
     }

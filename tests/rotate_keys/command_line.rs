@@ -348,7 +348,7 @@ ok: deploy.key: in use; the old one is ended later, not before 2026-11-23T12:30:
 hint: `luca-secrets rotate --resume deploy.key` goes on then, and `rotate --due` does by itself; `luca-secrets rotate --undo deploy.key` takes it back
 deploy.key: keep the old key for a while (0.0 s)
 deploy.key: take the old key away on web (0.0 s)
-deploy.key: prove that web refuse the old key (0.0 s)
+deploy.key: prove that the old key is refused by web (0.0 s)
 ok: deploy.key: rotated (0.0 s)
 ";
 

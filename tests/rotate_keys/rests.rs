@@ -43,6 +43,13 @@ fn nobody_sleeps_out_a_grace_unattended_and_the_next_look_ends_it() {
     assert_eq!(accepted(&world), json!([OLD, new]));
     let said = "ok: mail.key: in use; the old one is ended later, not before 2026-11-23T12:10:00Z: ";
     assert!(done.stderr.contains(said), "{}", done.stderr);
+    let plan = world.run(&["rotate", "--plan", "mail.key"]).success().stdout;
+    let lines: Vec<&str> = plan.lines().collect();
+    assert_eq!(lines[0], "mail.key, command, grace, 3 steps done");
+    assert_eq!(
+        lines[3..5],
+        ["  3. give it to the programs (done)", "  4. keep the old one valid for a while"]
+    );
     let look = |now| {
         world.run(&["rotate", "--due", "--local", "--yes", "--non-interactive"]).at(now).success().stderr
     };

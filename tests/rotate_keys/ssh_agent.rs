@@ -60,7 +60,7 @@ fn a_key_is_proven_by_itself_while_an_agent_holds_the_old_one_and_another() {
     let lines = listed(&shop.sshd);
     assert!(!lines.contains(&old) && lines.contains(&line) && lines.lines().count() == 2, "{lines}");
     // Each proof was a login by one key: the agent's have opened connections for the work, and never counted as one.
-    assert!(done.stderr.contains("deploy.key: prove that web refuse the old key"), "{}", done.stderr);
+    assert!(done.stderr.contains("deploy.key: prove that the old key is refused by web"), "{}", done.stderr);
 }
 
 #[test]

@@ -1,14 +1,7 @@
 //! P18: a schedule neither stacks, nor skips in silence, nor fires by accident.
 
-use super::{due, look, look_with, project, value, versions};
+use super::{KEPT, both_due, due, look, look_with, project, value, versions};
 use crate::harness::NOW;
-
-const KEPT: &str = "{ from = 2026-10-01T12:00:00Z, every = 2592000, next = 2026-10-31T12:00:00Z }";
-
-/// `[due]` with both rotations due since the end of October.
-fn both_due() -> String {
-    format!("\n[due]\n\"app.token\" = {KEPT}\n\"app.worker\" = {KEPT}\n")
-}
 
 #[test]
 fn what_is_seen_first_is_written_down_and_runs_later() {

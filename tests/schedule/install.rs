@@ -1,10 +1,10 @@
 //! The files of systemd, cron and GitHub.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use super::{project, versions};
-use crate::harness::{PROGRAM, World};
+use crate::harness::{World, tools};
 
 fn shop() -> World {
     let world = project("", &versions("2026-11-20T12:00:00Z"));
@@ -80,7 +80,12 @@ fn what_could_not_work_is_refused() {
 
 /// `systemd-analyze` with these arguments, and what it printed.
 fn analyze(arguments: &[&str], folder: &Path) -> (bool, String) {
-    let done = Command::new("systemd-analyze").args(arguments).current_dir(folder).output().unwrap();
+    let done = Command::new("systemd-analyze")
+        .args(arguments)
+        .current_dir(folder)
+        .env("XDG_RUNTIME_DIR", folder)
+        .output()
+        .unwrap();
     let text = [done.stdout, done.stderr].concat();
     (done.status.success(), String::from_utf8_lossy(&text).into_owned())
 }
@@ -101,39 +106,13 @@ fn systemd_takes_the_units_and_finds_them_safe() {
     assert!(level <= 2.5, "{said}");
     let (is_fine, said) = analyze(&["calendar", "*:0/15"], &world.folder());
     assert!(is_fine, "{said}");
-}
-
-#[test]
-fn the_line_of_the_service_does_what_is_due() {
-    let world = project("", &versions("2026-11-20T12:00:00Z"));
-    let install = ["schedule", "install", "--systemd", "--local", "--yes", "--to", "units"];
-    assert!(world.spawn(&install).status().unwrap().success());
-    let service = world.read("units/luca-secrets-project.service");
-    let setting = |name: &str| {
-        let line = service.lines().find_map(|line| line.strip_prefix(&format!("{name}=")));
-        line.unwrap().to_owned()
-    };
-    // As systemd does it: credentials and state in folders of their own, and nothing else of the environment.
-    let (credentials, state) = (world.path("credentials"), world.path("state"));
-    std::fs::create_dir(&credentials).unwrap();
-    let source = setting("LoadCredential");
-    std::fs::copy(source.strip_prefix("identity:").unwrap(), credentials.join("identity")).unwrap();
-    let start = setting("ExecStart");
-    let mut words = start.split(' ');
-    assert_eq!(words.next(), Some(PROGRAM));
-    let mut command = Command::new(PROGRAM);
-    command.args(words).current_dir(setting("WorkingDirectory")).env_clear().env("PATH", "/usr/bin:/bin");
-    for line in service.lines().filter_map(|line| line.strip_prefix("Environment=")) {
-        let (name, value) = line.split_once('=').unwrap();
-        let value = value.replace("%d", credentials.to_str().unwrap()).replace("%S", state.to_str().unwrap());
-        command.env(name, value);
-    }
-    std::fs::remove_dir_all(world.home().join(".config")).unwrap();
-    let done = command.output().unwrap();
-    let stderr = String::from_utf8(done.stderr).unwrap();
-    assert_eq!(done.status.code(), Some(0), "{stderr}");
-    assert!(stderr.contains("ok: app.token: seen for the first time"), "{stderr}");
-    assert!(state.join("luca-secrets-project/lookouts").exists());
+    // The same for the user's own manager.
+    let done =
+        world.spawn(&["schedule", "install", "--systemd", "--user", "--yes", "-q", "--to", "own"]).status();
+    assert!(done.unwrap().success());
+    let units = ["own/luca-secrets-project.service", "own/luca-secrets-project.timer"];
+    let (is_fine, said) = analyze(&["verify", "--user", units[0], units[1]], &world.folder());
+    assert_eq!((is_fine, said.as_str()), (true, ""));
 }
 
 #[test]
@@ -144,9 +123,7 @@ fn the_workflow_is_one() {
     world.run(&["schedule", "install", "--github", "--yes", "-q"]).success();
     let path = world.path(".github/workflows/luca-secrets-project.yml");
     let script = "import json, sys, yaml; print(json.dumps(yaml.load(open(sys.argv[1]), yaml.BaseLoader)))";
-    let tools =
-        std::env::var_os("LUCA_SECRETS_TOOLS").map_or_else(|| "target/test-tools".into(), PathBuf::from);
-    let python = tools.join("python/bin/python");
+    let python = tools().join("python/bin/python");
     let done = Command::new(python).args(["-c", script]).arg(path).output().unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     let workflow: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();

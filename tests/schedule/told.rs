@@ -29,7 +29,7 @@ fn a_program_is_told_once_a_day_and_no_value() {
     let world = held("run = [\"sh\", \"-c\", \"cat >>told\"]");
     let first = look(&world, NOW);
     assert_eq!(first.code, 4, "{}", first.stderr);
-    assert!(first.stderr.contains("error: app.token: held: "), "{}", first.stderr);
+    assert!(first.stderr.contains("error: app.token: held: its source said: "), "{}", first.stderr);
     assert!(first.stderr.contains("hint: app.token: luca-secrets rotate --resume app.token, or --undo\n"));
     let notice = &told(&world)[0];
     assert_eq!((&notice["event"], &notice["rotation"]), (&"held".into(), &"app.token".into()));
@@ -52,6 +52,10 @@ fn a_program_is_told_once_a_day_and_no_value() {
         ),
         (3, true)
     );
+    assert_eq!(
+        status.stderr,
+        "hint: `luca-secrets rotate --resume app.token` goes on, --undo takes it back\n"
+    );
 }
 
 #[test]
@@ -62,7 +66,7 @@ fn waiting_ones_are_told_and_no_failure() {
     );
     let done = look(&world, NOW);
     assert_eq!(done.code, 0, "{}", done.stderr);
-    assert!(done.stderr.contains("warn: app.token: waiting: "), "{}", done.stderr);
+    assert!(done.stderr.contains("warn: app.token: waiting: its source said: "), "{}", done.stderr);
     assert_eq!(told(&world)[0]["event"], "waiting");
     assert_eq!(world.run(&["status", "--offline"]).done().code, 3);
 }

@@ -14,8 +14,9 @@ use crate::store::{Document, Earlier, Origin, push_toml_line};
 /// Show the values that a secret had before
 ///
 /// Lists when it got each value and how, with its length and its fingerprint: equal fingerprints are equal values. Says
-/// whether it is being rotated, since the values of that are none of these. The numbers are those that `rollback --to` takes. Without a name, lists the secrets that have earlier values. The store
-/// keeps the last ten of each, or as many as `keep` below `[history]` in the schema says.
+/// whether it is being rotated, since the values of that are none of these. The numbers are those that `rollback --to`
+/// takes. Without a name, lists the secrets that have earlier values. The store keeps the last ten of each, or as many as
+/// `keep` below `[history]` in the schema says.
 #[derive(Args)]
 pub(crate) struct HistoryArgs {
     /// The secret, such as `database.password`

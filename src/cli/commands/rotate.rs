@@ -1,6 +1,6 @@
 //! `rotate`: new credentials at their source.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use clap::Args;
 
@@ -9,12 +9,11 @@ use crate::cli::commands::bundles::settled;
 use crate::cli::context::{Context, secret_name};
 use crate::cli::failure::{Failure, Kind};
 use crate::cli::report::count;
-use crate::cli::rotation::{ASKED, Desk, Outcome};
+use crate::cli::rotation::{ASKED, Desk, Outcome, lock};
 use crate::name::{SecretName, nearest};
 use crate::rotate::{Ending, Start};
 use crate::schema::Schema;
-use crate::store::{Document, RotationRecord, State, Unlocked, path_digest};
-use crate::sys::FolderLock;
+use crate::store::{Document, RotationRecord, State, Unlocked};
 
 mod adopt;
 mod due;
@@ -217,20 +216,6 @@ fn rotation_of(name: &SecretName, schema: &Schema, document: &Document) -> Optio
         return Some(rotation.clone());
     }
     schema.secrets.get(name)?.rotate.as_ref().map(|_| name.clone())
-}
-
-/// One process of this machine at a time.
-fn lock(context: &Context) -> Result<Option<FolderLock>, Failure> {
-    let Some(state) = context.env.state_folder() else { return Ok(None) };
-    let store = context.disk.real_path(&context.settings.store);
-    let folder = state.join("rotations").join(path_digest(&store));
-    context.disk.create_private_folder(&folder)?;
-    let lock = FolderLock::acquire(&folder, Duration::ZERO);
-    lock.map(Some).map_err(|_| {
-        Failure::new("another process on this machine is rotating")
-            .kind(Kind::Changed)
-            .hint("nothing was changed")
-    })
 }
 
 /// What must be so before anything is begun.

@@ -114,6 +114,10 @@ pub(crate) fn run(args: &StatusArgs, context: &mut Context) -> Result<(), Failur
             context.ui.data(&(line + "\n"))?;
         }
     }
+    let waits = |one: &&Rotation| [State::Held.word(), State::Waiting.word()].contains(&one.state);
+    for Rotation { name, .. } in report.rotations.iter().filter(waits) {
+        context.ui.hint(&format!("`luca-secrets rotate --resume {name}` goes on, --undo takes it back"));
+    }
     if !failure.messages.is_empty() {
         return Err(failure);
     }

@@ -15,8 +15,9 @@ use crate::rotate::{Credential, Engine, Outside, Patience, Trouble, Watch, World
 use crate::schema::Schema;
 use crate::secret::SecretValue;
 use crate::store::{Document, Unlocked};
-use crate::sys::{Random, Signals, pause};
+use crate::sys::{Random, Signals, pause, since_start};
 
+use super::lock::holder;
 use super::seen::Progress;
 
 /// How often to look whether somebody wants it to stop, while it waits.
@@ -30,6 +31,8 @@ pub(in crate::cli) struct Desk<'c> {
     pub(super) store: RefCell<Unlocked>,
     /// Whether the journal here is enough, where the store's home cannot be reached.
     pub(super) is_local: bool,
+    /// The lock by which this machine knows what it left behind itself.
+    holder: Option<String>,
     /// Whether the page that the present question names was opened.
     pub(super) opened: Cell<bool>,
     /// Ctrl-C means: stop at the next resting place.
@@ -49,8 +52,9 @@ impl<'c> Desk<'c> {
         is_local: bool,
     ) -> Result<Self, Failure> {
         let signals = Signals::hold().map_err(|error| unheld(&error))?;
+        let holder = holder(context);
         let (context, store) = (RefCell::new(context), RefCell::new(store));
-        Ok(Self { context, schema, name, store, is_local, opened: Cell::new(false), signals })
+        Ok(Self { context, schema, name, store, is_local, holder, opened: Cell::new(false), signals })
     }
 
     /// The credential, made from the schema and the store as it is now.
@@ -82,6 +86,7 @@ impl<'c> Desk<'c> {
             watch: &mut watch,
             random: &mut random,
             by,
+            holder: self.holder.clone(),
             patience: if is_attended { Patience::ATTENDED } else { Patience::UNATTENDED },
         };
         work(&mut Engine::new(credential, outside))
@@ -102,6 +107,11 @@ impl<'c> Desk<'c> {
         self.store.into_inner()
     }
 
+    /// The lock that is held here, by its name in the journal.
+    pub(in crate::cli) fn holder(&self) -> Option<&str> {
+        self.holder.as_deref()
+    }
+
     pub(super) fn is_interrupted(&self) -> bool {
         self.signals.arrived()
     }
@@ -110,6 +120,10 @@ impl<'c> Desk<'c> {
 impl Watch for Seat<'_, '_> {
     fn now(&self) -> Timestamp {
         self.0.context.borrow().clock.now()
+    }
+
+    fn passed(&self) -> Duration {
+        since_start()
     }
 
     fn pause(&mut self, time: Duration) {

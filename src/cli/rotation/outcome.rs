@@ -17,7 +17,7 @@ pub(in crate::cli) struct Outcome {
     rotation: String,
     id: Option<String>,
     kind: Option<String>,
-    /// `done`, `undone`, `refused`, `resting`, `waiting`, `left`, `held` or `lost`.
+    /// `done`, `undone`, `refused`, `resting`, `waiting`, `left`, `held`, `busy` or `lost`.
     #[serde(rename = "outcome")]
     word: &'static str,
     state: Option<&'static str>,
@@ -57,6 +57,7 @@ impl Outcome {
             Ending::Waiting(why) => ("waiting", Some(why.clone()), None, None),
             Ending::Left(trouble) => ("left", Some(trouble.message.clone()), trouble.hint.clone(), None),
             Ending::Held(trouble) => ("held", Some(trouble.message.clone()), trouble.hint.clone(), None),
+            Ending::Busy(trouble) => ("busy", Some(trouble.message.clone()), trouble.hint.clone(), None),
             Ending::Lost(trouble) => ("lost", Some(trouble.message.clone()), trouble.hint.clone(), None),
         };
         let report = match (&ending, record) {
@@ -152,9 +153,15 @@ impl Outcome {
                     context.ui.say(&format!("{name}: {line}"));
                 }
                 let failure = Failure::new(format_args!("{name}: held: {trouble}")).kind(Kind::Held);
-                hinted(failure, trouble).hint(format_args!(
-                    "when that is mended, {resume}; or {undo}; or, for a value that works already, `luca-secrets rotate --adopt {name}`"
-                ))
+                hinted(failure, trouble)
+                    .hint(format_args!("when that is mended, {resume} goes on{back}"))
+                    .hint(format_args!(
+                        "`luca-secrets rotate --adopt {name}` takes over a value that works already, changed by hand"
+                    ))
+            }
+            Ending::Busy(trouble) => {
+                let failure = Failure::new(format_args!("{name}: {trouble}")).kind(Kind::Changed);
+                hinted(failure, trouble).hint("nothing was changed")
             }
             Ending::Lost(trouble) => {
                 let failure = Failure::new(format_args!("{name}: {trouble}")).kind(Kind::Changed);
@@ -233,11 +240,12 @@ fn tried(note: &EffectNote) -> String {
     format!("tried {}, {}: {outcome}{evidence}", note.step, note.intended)
 }
 
-/// The steps of a way, in lines with their numbers.
-pub(in crate::cli) fn shown_steps(steps: &[Step]) -> Vec<String> {
+/// The steps of a way, in lines with their numbers; the first ones are done.
+pub(in crate::cli) fn shown_steps(steps: &[Step], done: usize) -> Vec<String> {
     let line = |(step, number): (&Step, usize)| {
         let is_final = if step.is_final { ", from which there is no way back" } else { "" };
-        format!("  {number}. {}{is_final}", step.shown)
+        let is_done = if number <= done { " (done)" } else { "" };
+        format!("  {number}. {}{is_final}{is_done}", step.shown)
     };
     steps.iter().zip(1..).map(line).collect()
 }

@@ -21,6 +21,9 @@ const USUAL_GRACE: Duration = Duration::from_mins(10);
 /// How often a wrong value is drawn before the source of randomness counts as broken.
 const DRAWS: usize = 8;
 
+/// How long it takes to stop a program.
+const STOPPING: Duration = Duration::from_secs(30);
+
 /// A credential that a program replaces.
 pub struct Command {
     secret: SecretName,
@@ -181,6 +184,11 @@ impl Command {
 }
 
 impl Credential for Command {
+    fn longest(&self) -> Duration {
+        // It is stopped then, with all that it has started.
+        self.runner.within() + STOPPING
+    }
+
     fn steps(&self) -> Vec<Step> {
         let mut steps = vec![
             self.first_step(),

@@ -5,6 +5,7 @@ use crate::rotate::step::{Action, Step};
 use crate::rotate::trouble::{Trouble, TroubleKind};
 use crate::store::{Direction, EffectNote, Outcome, RotationRecord, Values};
 
+use super::lease::FRESH;
 use super::{Ending, Engine, Go, Tries, is_open, record_of};
 
 impl Engine<'_> {
@@ -126,7 +127,14 @@ impl Engine<'_> {
                 Some(last) if last.step == step.name && last.outcome != Outcome::Applied => *last = note,
                 _ => next.effects.push(note),
             }
+            let began = self.outside.watch.passed();
             match self.write(next, values, true) {
+                // Others may take it for given up from here on.
+                Ok(()) if self.outside.watch.passed().saturating_sub(began) > FRESH => {
+                    let late =
+                        Trouble::unavailable("it took too long to write down what is about to be done");
+                    self.again(step, &late, tries, true)?;
+                }
                 Err(Ending::Left(trouble)) if trouble.kind == TroubleKind::Unavailable => {
                     self.again(step, &trouble, tries, true)?;
                 }

@@ -28,6 +28,8 @@ pub struct Patience {
     pub grace: Duration,
     /// How long to look again and again whether the old credential is used still.
     pub quiet: Duration,
+    /// Whether to wait, for some minutes, until another machine cannot be at work any more.
+    pub waits_for_others: bool,
 }
 
 impl Patience {
@@ -40,6 +42,7 @@ impl Patience {
         altogether: Duration::from_mins(15),
         grace: Duration::from_secs(10),
         quiet: Duration::from_mins(1),
+        waits_for_others: false,
     };
 
     /// Where a person looks on, who sees how long it takes and may leave it at any time.
@@ -47,6 +50,7 @@ impl Patience {
         altogether: Duration::from_secs(30),
         grace: Duration::from_mins(15),
         quiet: Duration::from_secs(30),
+        waits_for_others: true,
         ..Self::UNATTENDED
     };
 

@@ -8,13 +8,21 @@ use crate::rotate::trouble::{Trouble, TroubleKind};
 use crate::secret::SecretValue;
 use crate::store::{Direction, RotationRecord, State, Values};
 
-use super::{Ending, Engine, Go, THEN, Tries, cause, is_open, record_of};
+use super::{Ending, Engine, Go, Tries, is_open, record_of};
 
 /// How often a person may give an answer that is refused.
 const ANSWERS: u32 = 5;
 
 /// How often it is shown how long it still takes.
-const TICK: Duration = Duration::from_secs(1);
+pub(super) const TICK: Duration = Duration::from_secs(1);
+
+/// Between why a rotation goes back and what has kept it on its way.
+pub(super) const THEN: &str = "; then: ";
+
+/// Why a rotation goes back, without what has kept it on its way.
+pub(super) fn cause(reason: &str) -> &str {
+    reason.split(THEN).next().unwrap_or_default()
+}
 
 impl Engine<'_> {
     /// Shows that something is so.

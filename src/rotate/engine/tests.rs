@@ -12,7 +12,7 @@ mod model;
 mod world;
 
 use model::Kind;
-use world::{Crash, Fault, Machine, World};
+use world::{Crash, Fault, Machine, Nap, World};
 
 /// How many random histories of each kind; `LUCA_SECRETS_LONG=N` makes them more.
 fn cases() -> u32 {
@@ -174,6 +174,74 @@ fn whoever_writes_first_has_it_and_the_other_does_nothing_more() {
             finish(&world, kind);
         }
         assert!(lost >= 2, "{kind:?}: {lost}");
+    }
+}
+
+/// A machine falls asleep at a place, and another one takes the rotation over, or back, meanwhile. The world as it is in the
+/// end, in which everything was well all along; `None` if there is no such place.
+fn with_a_nap(kind: Kind, nap: Nap, place: usize, undoes: bool, do_wait: bool) -> Option<World> {
+    let world = World::new(kind, BTreeMap::new());
+    world.set_apart(do_wait);
+    let other = world.clone();
+    world.nap(nap, place, move || {
+        for _ in 0..4 {
+            if other.at_home().is_some_and(|record| !record.state.is_end()) {
+                run(&other, kind, 1, undoes);
+            }
+        }
+    });
+    run(&world, kind, 0, false);
+    world.assert_well();
+    let state = finish(&world, kind);
+    assert!(!world.has_orphans(), "{kind:?}, {nap:?}, {undoes}, {place}: {state}");
+    world.has_napped().then_some(world)
+}
+
+/// Whatever the first one is about to do when it falls asleep, or has on its way, is too late for nobody.
+#[test]
+fn a_machine_that_is_late_does_no_harm() {
+    for kind in Kind::ALL {
+        for (nap, undoes) in Nap::ALL.into_iter().flat_map(|nap| [(nap, false), (nap, true)]) {
+            let naps = (0..40).filter(|place| with_a_nap(kind, nap, *place, undoes, true).is_some()).count();
+            assert!(naps >= 1, "{kind:?}, {nap:?}");
+        }
+    }
+}
+
+/// The control: where the other one takes the traces for its own, and so does not wait, the world does not stay well.
+#[test]
+fn without_the_wait_a_machine_that_is_late_does_harm() {
+    for kind in [Kind::Dual, Kind::Single, Kind::Issued] {
+        let harm = |place: &usize| {
+            let outcome = catch_unwind(|| with_a_nap(kind, Nap::OnItsWay, *place, true, false).is_some());
+            outcome.is_err()
+        };
+        assert!((0..40).any(|place| harm(&place)), "{kind:?}");
+    }
+}
+
+#[test]
+fn nobody_waits_unattended_for_a_machine_that_may_be_at_work() {
+    for kind in [Kind::Dual, Kind::Single, Kind::Issued] {
+        // Killed with an intent written, and nothing done.
+        let killed = |place: &usize| with_faults(kind, &[(*place, Fault::KilledBefore)]).0;
+        let is_begun = |world: &World| world.at_home().is_some_and(|record| record.intended().is_some());
+        let place = (0..9).find(|place| is_begun(&killed(place))).unwrap();
+        let world = killed(&place);
+        let before = world.at_home();
+        world.set_patient(false);
+        for undoes in [false, true] {
+            let Some(Ending::Busy(trouble)) = run(&world, kind, 1, undoes) else { panic!("{kind:?}") };
+            assert!(trouble.message.starts_with("run 1 may be at work on it: "), "{trouble:?}");
+        }
+        assert!(world.at_home() == before, "nothing is written: that would say that it is ours");
+        // Who holds the lock knows better; and who comes later has nothing to wait for.
+        let same = killed(&place);
+        same.set_patient(false);
+        assert!(!matches!(run(&same, kind, 0, false), Some(Ending::Busy(_))));
+        world.pass_time();
+        assert!(!matches!(run(&world, kind, 1, false), Some(Ending::Busy(_))));
+        assert_eq!(finish(&world, kind), State::Done);
     }
 }
 

@@ -38,6 +38,11 @@ impl Host {
         Ok(Self { name: name.clone(), destination, sudo, limit })
     }
 
+    /// The longest that a command takes, logging in included.
+    pub(super) fn longest(&self) -> Duration {
+        self.limit + Duration::from_mins(1)
+    }
+
     /// What it is called in the schema.
     pub(super) fn name(&self) -> &TargetName {
         &self.name

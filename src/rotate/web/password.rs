@@ -1,6 +1,8 @@
 //! `django-password`: the password of one user in a Django application's own database. Only one is valid at a time, and
 //! whoever is signed in as that user is signed out.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::name::SecretName;
@@ -169,6 +171,10 @@ impl UserPassword {
 }
 
 impl Credential for UserPassword {
+    fn longest(&self) -> Duration {
+        self.manager.host().longest()
+    }
+
     fn steps(&self) -> Vec<Step> {
         let name = &self.name;
         vec![

@@ -124,6 +124,7 @@ impl Tables<'_, '_> {
             "generation",
             "started",
             "by",
+            "holder",
             "attempts",
             "not-before",
             "reason",
@@ -144,6 +145,7 @@ impl Tables<'_, '_> {
             base_generation: self.number(main, "generation")?,
             started: self.moment(main, "started")?,
             by: self.words(main, "by")?,
+            holder: self.optional(main, "holder", Self::words)?,
             attempts: self.number(main, "attempts")?,
             not_before: self.optional(main, "not-before", Self::moment)?,
             current: self.values("current")?,
@@ -252,6 +254,9 @@ fn push_record(text: &mut SecretText, path: &str, record: &RotationRecord) {
         ("by", &record.by),
     ] {
         push_words(text, key, words);
+    }
+    if let Some(holder) = &record.holder {
+        push_words(text, "holder", holder);
     }
     if let Direction::Back { begun } = record.direction {
         text.push_str(&format!("\nback = {begun}"));

@@ -46,12 +46,20 @@ fn effect() -> impl Strategy<Value = EffectNote> {
 fn record(id: &'static str) -> impl Strategy<Value = Made<RotationRecord>> {
     let material = prop::collection::btree_map("(?s).{0,8}", "(?s).{0,8}", 0..3);
     let back = prop::option::of(0..5usize);
-    let texts = ("[a-z-]{1,8}", "(?s).{0,8}", prop::option::of("(?s).{0,12}"));
+    let texts =
+        ("[a-z-]{1,8}", "(?s).{0,8}", prop::option::of("[a-f0-9]{8}"), prop::option::of("(?s).{0,12}"));
     let numbers = (0..5usize, any::<u64>(), 0..9i64, 0..20u32, prop::option::of((0..9i64).prop_map(moment)));
     let parts = (values(), values(), prop::collection::vec(values(), 0..3), material);
     let effects = prop::collection::vec(effect(), 0..3);
     (state(), back, texts, numbers, parts, effects).prop_map(
-        move |(state, back, (kind, by, reason), numbers, (current, pending, deploys, material), effects)| {
+        move |(
+            state,
+            back,
+            (kind, by, holder, reason),
+            numbers,
+            (current, pending, deploys, material),
+            effects,
+        )| {
             let (done, base_generation, started, attempts, not_before) = numbers;
             Made(RotationRecord {
                 id: id.to_owned(),
@@ -62,6 +70,7 @@ fn record(id: &'static str) -> impl Strategy<Value = Made<RotationRecord>> {
                 base_generation: base_generation >> 1,
                 started: moment(started),
                 by,
+                holder,
                 attempts,
                 not_before,
                 current: current.0,
@@ -165,6 +174,7 @@ fn plain(id: &str, state: State) -> RotationRecord {
         base_generation: 1,
         started: moment(0),
         by: "a@b".to_owned(),
+        holder: None,
         attempts: 0,
         not_before: None,
         current: Values::from([(name(), Some(SecretValue::new("old".to_owned())))]),

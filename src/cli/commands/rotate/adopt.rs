@@ -3,9 +3,9 @@
 use crate::cli::commands::set::refuse_violations;
 use crate::cli::context::{Context, nobody_answered};
 use crate::cli::failure::{Failure, Kind};
-use crate::cli::rotation::Desk;
+use crate::cli::rotation::{Desk, lock};
 use crate::name::SecretName;
-use crate::rotate::{Answer, Journal, Trouble};
+use crate::rotate::{Answer, Journal, Trouble, busy_until};
 use crate::schema::Schema;
 use crate::secret::SecretValue;
 use crate::store::{RotationRecord, State, Unlocked, Values};
@@ -21,11 +21,18 @@ pub(super) fn run(
 ) -> Result<(), Failure> {
     let value = read_value(name, context)?;
     refuse_violations(schema, name, &value)?;
-    let _lock = super::lock(context)?;
+    let _lock = lock(context)?;
     let live = store.document().rotation(name).filter(|record| !record.state.is_end()).cloned();
     let (by, now) = (context.author().name, context.clock.now());
     let desk = Desk::new(context, schema, name.clone(), store, args.local)?;
     let mut credential = desk.credential().map_err(|trouble| failed(name, &trouble))?;
+    if let Some(live) = &live
+        && let Some(until) = busy_until(live, desk.holder(), credential.longest(), now)
+    {
+        let why =
+            format!("{} may be at work on its rotation, and nobody takes it over before {until}", live.by);
+        return Err(refused(name, &why).kind(Kind::Changed));
+    }
     let start = start(&desk, kind(name, schema), &credential.secrets());
     let mut record = live.clone().unwrap_or_else(|| {
         RotationRecord::new(String::new(), start.kind, by, now, start.generation, start.current)

@@ -9,7 +9,7 @@ use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Kind};
 use crate::cli::lookout::Lookout;
 use crate::cli::report::commit;
-use crate::cli::rotation::Outcome;
+use crate::cli::rotation::{Outcome, lock};
 use crate::cli::timetable::{Report, Row, Stands, distance, timetable};
 use crate::name::SecretName;
 use crate::rotate::{Ending, Settling, Terms, is_clock_behind};
@@ -17,7 +17,7 @@ use crate::schema::Schema;
 use crate::store::{Document, Origin, RotationRecord, State, Unlocked};
 
 use super::told::{tell, tell_of_schedule};
-use super::{RotateArgs, Work, allow, lock, one, plan};
+use super::{RotateArgs, Work, allow, one, plan};
 
 /// What came of each that was run, by its name.
 type Outcomes = BTreeMap<SecretName, Outcome>;
@@ -35,7 +35,7 @@ struct Found<'s> {
 struct Line<'l> {
     #[serde(flatten)]
     report: Report<'l>,
-    /// What came of it, if it was run: `done`, `undone`, `refused`, `resting`, `waiting`, `left`, `held` or `lost`.
+    /// What came of it, if it was run: `done`, `undone`, `refused`, `resting`, `waiting`, `left`, `held`, `busy` or `lost`.
     outcome: Option<&'static str>,
 }
 

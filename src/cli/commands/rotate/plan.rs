@@ -98,7 +98,7 @@ pub(super) fn run(
             let state =
                 record.as_ref().map(|record| format!(", {}, {} done", record.state, count(done, "step")));
             context.ui.data(&format!("{name}, {}{}\n", kind(&name, schema), state.unwrap_or_default()))?;
-            for line in shown_steps(&steps) {
+            for line in shown_steps(&steps, done) {
                 context.ui.data(&(line + "\n"))?;
             }
             for line in found {

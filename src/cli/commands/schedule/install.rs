@@ -48,7 +48,7 @@ pub(crate) struct InstallArgs {
     /// The file with the identity [default: the one that is used now]
     #[arg(long, value_name = "FILE", conflicts_with = "github")]
     credential: Option<PathBuf>,
-    /// The credential is encrypted for this machine, with `systemd-creds encrypt`
+    /// The credential is encrypted for this machine, with `systemd-creds encrypt --name=identity`
     #[arg(long, requires = "credential", requires = "systemd", conflicts_with = "user")]
     encrypted: bool,
     /// Rotate although the schema names no home of the store: what is pending is then on this machine alone

@@ -53,12 +53,29 @@ impl Fault {
     ];
 }
 
+/// Where a machine falls asleep for longer than anybody waits; another one takes over meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Nap {
+    /// When it has written that it is about to do something.
+    Intended,
+    /// With that on its way: it happens at the last moment at which it can.
+    OnItsWay,
+}
+
+impl Nap {
+    pub(super) const ALL: [Self; 2] = [Self::Intended, Self::OnItsWay];
+}
+
+/// How long after its intent an effect may still happen, in seconds.
+const LAST_MOMENT: i64 = 170;
+
 /// A copy of the store: its record, its secret, and all values that its history has.
 #[derive(Clone)]
 pub(super) struct Copy {
     record: Option<RotationRecord>,
     value: String,
     history: BTreeSet<String>,
+    generation: usize,
 }
 
 /// Where logins happen.
@@ -87,6 +104,8 @@ impl Service {
 
 type LateChange = Box<dyn FnOnce(&mut Service)>;
 
+type Meanwhile = Box<dyn FnOnce()>;
+
 type Interposed = Box<dyn FnOnce() -> usize>;
 
 struct Inner {
@@ -101,7 +120,13 @@ struct Inner {
     effects: usize,
     service: Service,
     late: Option<(usize, LateChange)>,
+    nap: Option<(Nap, usize, Meanwhile)>,
+    has_napped: bool,
+    /// What is on its way from a machine that sleeps, and when it happens.
+    on_its_way: Option<(i64, LateChange)>,
     consumers: String,
+    /// The generation of the store that they have.
+    consumers_generation: usize,
     home: Copy,
     /// Each machine's copy, and the record that it last had in common with the home.
     machines: [(Copy, Option<RotationRecord>); 2],
@@ -109,6 +134,10 @@ struct Inner {
     now: i64,
     runs: usize,
     is_person_there: bool,
+    /// Whether a run waits for another machine.
+    is_patient: bool,
+    /// Whether each machine knows the other one's traces from its own.
+    are_apart: bool,
 }
 
 /// Shared by everything in it.
@@ -120,7 +149,12 @@ const OLD: &str = "old";
 
 impl World {
     pub(super) fn new(kind: Kind, faults: BTreeMap<usize, Fault>) -> Self {
-        let copy = Copy { record: None, value: OLD.to_owned(), history: BTreeSet::from([OLD.to_owned()]) };
+        let copy = Copy {
+            record: None,
+            value: OLD.to_owned(),
+            history: BTreeSet::from([OLD.to_owned()]),
+            generation: 1,
+        };
         let inner = Inner {
             kind,
             faults,
@@ -132,13 +166,19 @@ impl World {
             effects: 0,
             service: Service { accepted: BTreeSet::from([OLD.to_owned()]), ..Service::default() },
             late: None,
+            nap: None,
+            has_napped: false,
+            on_its_way: None,
             consumers: OLD.to_owned(),
+            consumers_generation: 1,
             home: copy.clone(),
             machines: [(copy.clone(), None), (copy, None)],
             sent: BTreeSet::new(),
             now: 1_700_000_000,
             runs: 0,
             is_person_there: true,
+            is_patient: true,
+            are_apart: true,
         };
         Self(Rc::new(RefCell::new(inner)), Rc::default())
     }
@@ -169,6 +209,44 @@ impl World {
     /// How many effects there were when the other machine was done; nothing if it had nothing to do.
     pub(super) fn interposed(&self) -> Option<usize> {
         self.0.borrow().effects_then
+    }
+
+    /// The first machine falls asleep at a place, and another one does something until it wakes up.
+    pub(super) fn nap(&self, nap: Nap, place: usize, meanwhile: impl FnOnce() + 'static) {
+        self.0.borrow_mut().nap = Some((nap, place, Box::new(meanwhile)));
+    }
+
+    pub(super) fn has_napped(&self) -> bool {
+        self.0.borrow().has_napped
+    }
+
+    /// Whether anything is live that nobody knows of.
+    pub(super) fn has_orphans(&self) -> bool {
+        let inner = self.0.borrow();
+        inner.service.orphans.iter().any(|value| inner.service.accepted.contains(value))
+    }
+
+    /// What the other one does while this one sleeps here, if it does.
+    fn falls_asleep(&self, here: Nap) -> Option<Meanwhile> {
+        let mut inner = self.0.borrow_mut();
+        let is_due = inner.nap.as_ref().is_some_and(|(nap, place, _)| *nap == here && inner.place >= *place);
+        let (_, _, meanwhile) = if is_due { inner.nap.take()? } else { return None };
+        inner.has_napped = true;
+        Some(meanwhile)
+    }
+
+    /// Time passes, and what is on its way happens when its time has come.
+    fn wait(&self, seconds: i64) {
+        let mut inner = self.0.borrow_mut();
+        inner.now += seconds;
+        if let Some((at, change)) = inner.on_its_way.take() {
+            if inner.now < at {
+                inner.on_its_way = Some((at, change));
+            } else {
+                change(&mut inner.service);
+                inner.effects += 1;
+            }
+        }
     }
 
     fn let_the_other_in(&self) {
@@ -204,16 +282,32 @@ impl World {
                 inner.late = Some((2, Box::new(change)));
                 return Err(Trouble::in_doubt("no reply in time"));
             }
-            _ => change(&mut inner.service),
+            _ => {
+                drop(inner);
+                self.happens(Box::new(change));
+            }
         }
-        inner.effects += 1;
-        drop(inner);
         self.assert_well();
         match fault {
             Some(Fault::KilledAfter) => resume_unwind(Box::new(Crash)),
             Some(Fault::ReplyLost) => Err(Trouble::in_doubt("the reply was lost")),
             _ => Ok(()),
         }
+    }
+
+    /// A change at the service: at once, or at the last moment where the machine sleeps.
+    fn happens(&self, change: LateChange) {
+        let Some(meanwhile) = self.falls_asleep(Nap::OnItsWay) else {
+            let mut inner = self.0.borrow_mut();
+            change(&mut inner.service);
+            inner.effects += 1;
+            return;
+        };
+        let at = self.0.borrow().now + LAST_MOMENT;
+        self.0.borrow_mut().on_its_way = Some((at, change));
+        meanwhile();
+        let left = (at - self.0.borrow().now).max(0);
+        self.wait(left);
     }
 
     /// A look at the service: whether it accepts a value.
@@ -226,6 +320,7 @@ impl World {
             Some(Fault::KilledAfter) => resume_unwind(Box::new(Crash)),
             _ => {}
         }
+        self.wait(0);
         let mut inner = self.0.borrow_mut();
         match inner.late.take() {
             Some((0, change)) => {
@@ -294,6 +389,14 @@ impl World {
         self.0.borrow_mut().is_person_there = is_there;
     }
 
+    pub(super) fn set_patient(&self, is_patient: bool) {
+        self.0.borrow_mut().is_patient = is_patient;
+    }
+
+    pub(super) fn set_apart(&self, are_apart: bool) {
+        self.0.borrow_mut().are_apart = are_apart;
+    }
+
     /// Nothing fails any more.
     pub(super) fn mend(&self) {
         let mut inner = self.0.borrow_mut();
@@ -303,7 +406,7 @@ impl World {
     }
 
     pub(super) fn pass_time(&self) {
-        self.0.borrow_mut().now += 100_000;
+        self.wait(100_000);
     }
 
     /// I4: what is about to be done stands in the journal, here and in the home.
@@ -396,13 +499,20 @@ impl<'w> Machine<'w> {
 
     pub(super) fn parts(&self) -> Parts<'w> {
         let seat = || Seat { world: self.world, number: self.number };
-        Parts { by: format!("run {}", self.run), seats: [seat(), seat(), seat(), seat(), seat(), seat()] }
+        Parts {
+            by: format!("run {}", self.run),
+            holder: format!("machine {}", if self.world.0.borrow().are_apart { self.number } else { 0 }),
+            waits: self.world.0.borrow().is_patient,
+            seats: [seat(), seat(), seat(), seat(), seat(), seat()],
+        }
     }
 }
 
 /// One for each seam.
 pub(super) struct Parts<'w> {
     by: String,
+    holder: String,
+    waits: bool,
     seats: [Seat<'w>; 6],
 }
 
@@ -416,8 +526,10 @@ impl Parts<'_> {
 
     pub(super) fn outside(&mut self) -> Outside<'_> {
         let [journal, deployer, person, seen, watch, random] = &mut self.seats;
-        let patience = Patience { altogether: Duration::from_mins(1), ..Patience::UNATTENDED };
-        Outside { journal, deployer, person, seen, watch, random, by: self.by.clone(), patience }
+        let altogether = Duration::from_mins(1);
+        let patience = Patience { altogether, waits_for_others: self.waits, ..Patience::UNATTENDED };
+        let (by, holder) = (self.by.clone(), Some(self.holder.clone()));
+        Outside { journal, deployer, person, seen, watch, random, by, holder, patience }
     }
 }
 
@@ -451,6 +563,7 @@ impl Journal for Seat<'_> {
         }
         let known: Vec<String> = record.values().map(|(_, value)| value.expose().to_owned()).collect();
         inner.service.orphans.retain(|value| !known.contains(value));
+        copy.generation += 1;
         inner.home = copy.clone();
         if fault == Some(Fault::KilledAfter) {
             // There, and not yet here.
@@ -458,6 +571,15 @@ impl Journal for Seat<'_> {
             resume_unwind(Box::new(Crash));
         }
         inner.machines[self.number] = (copy, Some(record.clone()));
+        drop(inner);
+        let is_intent = record.effects.last().is_some_and(|note| note.outcome == Outcome::Intended);
+        if is_intent
+            && everywhere
+            && let Some(meanwhile) = self.world.falls_asleep(Nap::Intended)
+        {
+            self.world.wait(LAST_MOMENT);
+            meanwhile();
+        }
         Ok(())
     }
 
@@ -469,7 +591,6 @@ impl Journal for Seat<'_> {
 impl Deployer for Seat<'_> {
     fn deploy(&mut self, _: &BTreeSet<crate::name::SecretName>) -> Result<String, Trouble> {
         let fault = self.world.pass();
-        let mut inner = self.world.0.borrow_mut();
         match fault {
             Some(Fault::Down) => return Err(Trouble::unavailable("a server is away")),
             Some(Fault::Refused) => {
@@ -478,7 +599,16 @@ impl Deployer for Seat<'_> {
             Some(Fault::NothingHeard | Fault::Late) => return Err(Trouble::in_doubt("a server was lost")),
             _ => {}
         }
-        inner.consumers = inner.machines[self.number].0.value.clone();
+        if let Some(meanwhile) = self.world.falls_asleep(Nap::OnItsWay) {
+            meanwhile();
+            self.world.wait(LAST_MOMENT);
+        }
+        let mut inner = self.world.0.borrow_mut();
+        let copy = inner.machines[self.number].0.clone();
+        if copy.generation < inner.consumers_generation {
+            return Err(Trouble::held("the server has a later generation of the store"));
+        }
+        (inner.consumers, inner.consumers_generation) = (copy.value, copy.generation);
         inner.effects += 1;
         drop(inner);
         self.world.assert_well();
@@ -521,8 +651,12 @@ impl Watch for Seat<'_> {
         Timestamp::from_second(self.world.0.borrow().now).unwrap()
     }
 
+    fn passed(&self) -> Duration {
+        Duration::from_secs(u64::try_from(self.world.0.borrow().now).unwrap())
+    }
+
     fn pause(&mut self, time: Duration) {
-        self.world.0.borrow_mut().now += i64::try_from(time.as_secs()).unwrap().max(1);
+        self.world.wait(i64::try_from(time.as_secs()).unwrap().max(1));
     }
 
     fn is_interrupted(&self) -> bool {
