@@ -82,6 +82,7 @@ fn a_machine_that_is_lost_is_replaced_by_one_that_has_only_the_store_s_home() {
 }
 
 #[test]
+#[ignore = "needs git; run tests/run"]
 fn nobody_takes_over_what_another_machine_may_be_at_work_on() {
     let home = Home::new();
     let machine = || {

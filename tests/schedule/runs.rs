@@ -182,7 +182,7 @@ fn run_workflow(repository: &Path) -> String {
 }
 
 #[test]
-#[ignore = "needs Python with YAML; run tests/run"]
+#[ignore = "needs git, and Python with YAML; run tests/run"]
 fn the_steps_of_the_workflow_rotate_what_is_due_and_the_next_run_knows_of_it() {
     // The project lies in a folder of the repository, and the store's home is a branch of it.
     let home = Home::new();
