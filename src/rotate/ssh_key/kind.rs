@@ -192,7 +192,12 @@ impl Credential for SshKey {
                     State::Retiring,
                 )
             },
-            step("gone", format!("prove that the old key is refused by {servers}"), Action::Prove, State::Done),
+            step(
+                "gone",
+                format!("prove that the old key is refused by {servers}"),
+                Action::Prove,
+                State::Done,
+            ),
         ]
     }
 
