@@ -68,7 +68,9 @@ impl Context {
         let mut patients = Vec::new();
         for (contact, seen) in contacts.iter().zip(observe_all(contacts, self).await) {
             match seen {
-                Ok((host, looks)) if looks.iter().any(|look| look.note.is_some()) => {
+                Ok((host, looks))
+                    if looks.iter().any(|look| look.note.is_some() || look.holder.is_some()) =>
+                {
                     patients.push((Visited::new(&contact.server, looks, schema, document, failure), host));
                 }
                 Ok((host, _)) => host.close().await,
@@ -92,7 +94,15 @@ impl Context {
         if !asked.yes && !self.confirm(&format!("end what was interrupted on {servers}?"))? {
             return Err(Failure::new("not confirmed").hint("nothing was changed"));
         }
+        let only_held: BTreeSet<TargetName> = patients
+            .iter()
+            .filter(|(visited, _)| is_only_held(visited))
+            .map(|(it, _)| it.server.clone())
+            .collect();
         for outcome in self.recover_patients(patients, &committed, document, asked.take_over).await? {
+            if only_held.contains(&outcome.server) && matches!(outcome.standing, Standing::Old) {
+                self.ui.ok(&format!("server {}: nobody has the lock any more", outcome.server));
+            }
             self.say_recovered(&outcome, failure);
         }
         Ok(())
@@ -153,8 +163,22 @@ fn committed(patients: &[(Visited<'_>, Host)]) -> BTreeSet<String> {
     committed.filter_map(|note| Some(note.transaction.as_ref()?.to_string())).collect()
 }
 
-/// A line for each file that was interrupted.
+/// Whether a push has the lock there that has put nothing in place, nor anything beside it.
+fn is_only_held(visited: &Visited<'_>) -> bool {
+    visited.looks.iter().all(|look| look.note.is_none())
+}
+
+/// A line for each file that was interrupted, or whose lock a push has that has done nothing there yet.
 fn lines(visited: &Visited<'_>, committed: &BTreeSet<String>) -> Vec<String> {
+    if is_only_held(visited) {
+        let held = visited.looks.iter().filter_map(|look| Some((look, look.holder.as_ref()?)));
+        return held
+            .map(|(look, holder)| {
+                let (server, path, by) = (&visited.server, &look.path, &holder.by);
+                format!("server.{server}, {path}: a push by {by} has the lock, with nothing in place: it is to end")
+            })
+            .collect();
+    }
     let interrupted = visited.looks.iter().filter_map(|look| Some((look, look.note.as_ref()?)));
     interrupted
         .map(|(look, note)| {

@@ -156,14 +156,19 @@ async fn heal(
     way: &dyn Fn(&Look) -> Option<End>,
 ) -> Result<Vec<Healed>, Problem> {
     let mut looks = look(member).await?;
-    let mine = |note: &Note| match takeover {
+    let mine = |by: &str, id: Option<&TransactionId>| match takeover {
         Takeover::Only(id) => Some(id.clone()),
-        Takeover::Of(who) if note.by == who => note.transaction.clone(),
-        Takeover::OfAnybody => note.transaction.clone(),
+        Takeover::Of(who) if by == who => id.cloned(),
+        Takeover::OfAnybody => id.cloned(),
         Takeover::Of(_) => None,
     };
-    // A note may be gone already, and its process still at it.
-    let found = looks.iter().filter_map(|look| look.note.as_ref()).find_map(mine);
+    // A note may be gone already, and its process still at it; or not be there yet, where a content never came.
+    let notes = looks.iter().filter_map(|look| look.note.as_ref());
+    let holders = looks.iter().filter_map(|look| look.holder.as_ref());
+    let found = notes
+        .map(|note| mine(&note.by, note.transaction.as_ref()))
+        .chain(holders.map(|holder| mine(&holder.by, Some(&holder.transaction))))
+        .find_map(|id| id);
     let known = match takeover {
         Takeover::Only(id) => Some(id.clone()),
         Takeover::Of(_) | Takeover::OfAnybody => found,

@@ -175,16 +175,18 @@ impl Sshd {
     /// Kills everything that serves a connection, as if the machine lost its power, and the server too.
     pub fn kill(&mut self) {
         // Stopped before the first of them is killed, so that none can act on another's end; and whoever accepts
-        // connections goes first, so that nobody gets back in between.
+        // connections is gone before the next is killed, so that nobody gets back in between.
         let mut doomed = vec![self.child.id()];
         doomed.extend(descendants(self.child.id()));
         for signal in [rustix::process::Signal::STOP, rustix::process::Signal::KILL] {
             for process in &doomed {
                 let id = rustix::process::Pid::from_raw(i32::try_from(*process).unwrap()).unwrap();
                 let _ = rustix::process::kill_process(id, signal);
+                if signal == rustix::process::Signal::KILL && *process == self.child.id() {
+                    let _ = self.child.wait();
+                }
             }
         }
-        let _ = self.child.wait();
     }
 
     /// Starts it again, where and as it was.

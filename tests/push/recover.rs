@@ -1,6 +1,10 @@
 //! What is said of a host that is lost in the middle, and what ends it.
 
-use std::process::Stdio;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+
+use luca_secrets::sys::OsRandom;
+use luca_secrets::target::server::{Request, ServerPath, Session, TransactionId};
 
 use super::Fleet;
 
@@ -134,4 +138,44 @@ fn one_whose_services_do_not_come_up_stays_owed() {
         done.stderr
     );
     assert_eq!(fleet.running(), ["correct horse battery"; 3]);
+}
+
+#[test]
+#[ignore = "needs sshd; run tests/run"]
+fn a_lock_whose_client_is_gone_before_anything_was_staged_is_taken_over() {
+    let fleet = Fleet::new(1);
+    // What sshd keeps running while it waits for more of a line that was cut.
+    let transaction = TransactionId::new(&mut OsRandom).unwrap();
+    let session = Session::new(transaction, "ada@laptop", &mut OsRandom).unwrap();
+    let mut lost = Command::new("sh")
+        .args(["-c", &session.command(false)])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let folder = ServerPath::parse(fleet.app(0).to_str().unwrap()).unwrap();
+    let lock = Request::Lock { folder: &folder, takeover: None }.spell();
+    lost.stdin.as_mut().unwrap().write_all(&lock).unwrap();
+    let said = BufReader::new(lost.stdout.as_mut().unwrap()).lines().nth(1).unwrap().unwrap();
+    assert_eq!(said, "ok lock");
+
+    let plain = |done: super::Done| (done.code, fleet.plain(&done.stderr));
+    let held = "error: server web1: cannot stage: [app]: the folder is locked by ada@laptop\n";
+    let hint = "hint: wait until that push has ended and try again; one that has died is ended by `luca-secrets push \
+                --recover --take-over`\n";
+    let (code, said) = plain(fleet.push(&["--yes"]).done());
+    assert!(code == 1 && said.contains(held) && said.ends_with(hint), "{said}");
+    let shown = "server.web1, [app]/app.env: a push by ada@laptop has the lock, with nothing in place: it is to end\n";
+    assert_eq!(plain(fleet.push(&["--recover", "--dry-run"]).done()), (0, shown.to_owned()));
+    let (code, said) = plain(fleet.push(&["--recover", "--yes"]).done());
+    assert!(
+        code == 1 && said.contains("the folder is locked by ada@laptop") && said.contains(hint),
+        "{said}"
+    );
+    let (code, said) = plain(fleet.push(&["--recover", "--take-over", "--yes"]).done());
+    assert!(code == 0 && said.contains("ok: server web1: nobody has the lock any more\n"), "{said}");
+    assert!(lost.wait().unwrap().success());
+    let none = fleet.push(&["--recover"]).done();
+    assert_eq!(plain(none), (0, "ok: no push was interrupted\n".to_owned()));
+    fleet.pushed();
 }

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::note::Note;
 use super::output::{Output, Ran};
 use super::refusal::{Broken, Refusal, shown};
-use super::reply::{Container, Facts, Greeting, Look, PutBack, Reply};
+use super::reply::{Container, Facts, Greeting, Holder, Look, PutBack, Reply};
 use super::request::{Request, Stage};
 use super::session::Session;
 use super::words::{Digest, ServerPath};
@@ -46,6 +46,7 @@ struct Parts {
     path: Option<ServerPath>,
     digest: Option<Digest>,
     note: Option<Note>,
+    holder: Option<Holder>,
     encoded: Option<Zeroizing<Vec<u8>>>,
     is_encoding: bool,
     put_back: Vec<PutBack>,
@@ -179,6 +180,7 @@ impl Parts {
             }
             "path" => self.path = Some(ServerPath::parse(rest).ok()?),
             "note" => self.note.get_or_insert_default().take(rest),
+            "holder" => self.holder = Holder::parse(rest),
             "digest" => self.digest = Digest::parse(rest),
             "content" | "output" => {
                 let size = self.facts.as_ref().and_then(|facts| usize::try_from(facts.size).ok());
@@ -241,6 +243,7 @@ impl Parts {
             is_writable: self.is_writable,
             has_previous: self.has_previous,
             note: self.note,
+            holder: self.holder,
         })))
     }
 

@@ -147,6 +147,11 @@ look() {
   if [ -f "$note" ] && [ -r "$note" ]; then
     while IFS= read -r word; do printf 'note %s\n' "$word"; done <"$note"
   fi
+  # The name of a holder that was killed stays, and counts no longer.
+  if [ -f "$dir/.luca-secrets-holder" ] && ! holds && ! flock -n -s 3 2>/dev/null 3<"$dir/"; then
+    holder_of "$dir"
+    printf 'holder %s\n' "${holder#* }"
+  fi
   if [ "$3" = digest ]; then
     digest_of "$real" || { fail unreadable; return; }
     printf 'digest %s\n' "$digest"
@@ -222,12 +227,17 @@ unlock() {
   folders= locks=0
 }
 
-is_locked() {
+# Whether this process has the folder's lock.
+holds() {
   for fd in $folders; do
     eval "held=\$folder_$fd"
     [ "$held/" -ef "$dir/" ] && return
   done
-  fail not-locked
+  return 1
+}
+
+is_locked() {
+  holds || fail not-locked
 }
 
 stage() {

@@ -4,7 +4,7 @@ use super::note::{Note, Stopped};
 use super::output::{Output, Ran};
 use super::refusal::Refusal;
 use super::request::FileNumber;
-use super::words::{Digest, ServerPath};
+use super::words::{Digest, ServerPath, TransactionId};
 use crate::sys::PrivateBytes;
 
 /// One answer. They come in the order of the requests, after one [`Reply::Greeted`].
@@ -67,6 +67,25 @@ pub struct Look {
     pub has_previous: bool,
     /// What an interrupted transaction, or one under way, has left.
     pub note: Option<Note>,
+    /// Whose conversation has the lock of its folder, if not this one.
+    pub holder: Option<Holder>,
+}
+
+/// Whose conversation has a lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// Its transaction.
+    pub transaction: TransactionId,
+    /// Who began it, such as `ada@laptop`.
+    pub by: String,
+}
+
+impl Holder {
+    /// Reads `TRANSACTION WHO`.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (transaction, by) = text.split_once(' ')?;
+        Some(Self { transaction: TransactionId::parse(transaction)?, by: by.to_owned() })
+    }
 }
 
 impl Look {
