@@ -44,6 +44,7 @@ pub fn keys() -> Keys {
 pub fn tools() -> PathBuf {
     let folder =
         std::env::var_os("LUCA_SECRETS_TOOLS").map_or_else(|| "target/test-tools".into(), PathBuf::from);
+    assert!(folder.exists(), "the programs are missing; run tests/tools/install");
     std::path::absolute(folder).unwrap()
 }
 

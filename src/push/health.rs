@@ -328,7 +328,7 @@ fn objection(
 fn left_over(container: &Container) -> Option<(String, String)> {
     let (name, of) = (&container.name, container.leftover_of()?);
     let reason = format!("{name} is left over from a recreation of {of} that was killed");
-    Some((reason, format!("{REMOVE_LEFTOVER} {name}, then push again")))
+    Some((reason, format!("{REMOVE_LEFTOVER} {name}, then try again")))
 }
 
 /// A container of a folder's project that is left over, and the way out; none where docker does not tell.

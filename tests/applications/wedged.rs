@@ -53,7 +53,7 @@ fn what_a_killed_recreation_leaves_holds_a_rotation_until_it_is_removed() {
         let left = left();
         let named = left.iter().any(|name| {
             said.contains(&format!("{name} is left over from a recreation of shop-django-1 that was killed"))
-                && said.contains(&format!("hint: on the server: docker rm -f {name}, then push again\n"))
+                && said.contains(&format!("hint: on the server: docker rm -f {name}, then try again\n"))
         });
         assert!(named && said.contains("error: django.secret_key: held: "), "{left:?}: {said}");
         assert_eq!(Journal::of(&app.world, NAME).unwrap().state, "held", "{said}");

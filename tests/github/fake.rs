@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::future::Future;
 use std::io::{self, BufRead, BufReader, Write};
-use std::path::PathBuf;
 use std::pin::Pin;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
@@ -18,15 +17,7 @@ use luca_secrets::target::github::{
     Action, Applied, Github, Kind, Kinds, Observed, Options, PushRecord, Scope, Settings, Wanted, plan,
 };
 
-use crate::harness::NOW;
-
-/// The folder with the programs that `tests/tools/install` brings.
-pub fn tools() -> PathBuf {
-    let folder =
-        std::env::var_os("LUCA_SECRETS_TOOLS").map_or_else(|| "target/test-tools".into(), PathBuf::from);
-    assert!(folder.exists(), "the test server's Python is missing; run tests/tools/install");
-    std::path::absolute(folder).unwrap()
-}
+use crate::harness::{NOW, tools};
 
 /// A running server; it ends with this value.
 pub struct Fake {

@@ -7,7 +7,8 @@ use serde_json::json;
 
 use luca_secrets::target::github::{Kind, PushRecord};
 
-use super::fake::{Fake, Push, repository, tools};
+use super::fake::{Fake, Push, repository};
+use crate::harness::tools;
 
 /// Runs `gh` as somebody who uses a GitHub Enterprise server; its output with the port taken out.
 fn gh(program: &Path, fake: &Fake, arguments: &[&str]) -> String {

@@ -8,16 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::{SEED, Variable, accepted, batches, render_all};
+use crate::harness::tools;
 
 /// What a parser made of a file.
 pub(super) type Environment = BTreeMap<String, Vec<u8>>;
-
-fn tools() -> PathBuf {
-    let folder =
-        std::env::var_os("LUCA_SECRETS_TOOLS").map_or_else(|| "target/test-tools".into(), PathBuf::from);
-    assert!(folder.exists(), "the real parsers are missing; run tests/tools/install");
-    folder
-}
 
 /// What one of the drivers beside this file prints for each file.
 pub(super) fn drive(reader: &str, files: &[PathBuf]) -> Vec<Result<Environment, String>> {

@@ -24,6 +24,7 @@ use luca_secrets::store::{Document, RotationRecord, State, Values};
 use luca_secrets::sys::{Disk, Environment, OpenGate, OsRandom};
 
 use crate::faults::header;
+use crate::harness::World;
 use crate::harness::postgres::{Cluster, account};
 use crate::harness::sshd::{self, Sshd};
 
@@ -32,6 +33,21 @@ pub const OLD: &str = "made-up-old-password";
 
 /// The password of the role that changes others.
 pub const ADMIN: &str = "made-up-admin-password";
+
+/// Puts into a store what a project knows of its database, and of the administrator.
+pub fn fill(world: &World, port: &str) {
+    for (name, value) in [
+        ("db.user", "shop"),
+        ("db.password", OLD),
+        ("db.name", "shop"),
+        ("db.host", "127.0.0.1"),
+        ("db.port", port),
+        ("rot.user", "rotator"),
+        ("rot.password", ADMIN),
+    ] {
+        world.run(&["set", "-q", name]).stdin(value).success();
+    }
+}
 
 /// Roles and a database for alternating users, with a few things in it.
 pub const TWINS: &str = "

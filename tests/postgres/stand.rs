@@ -7,9 +7,9 @@ use std::sync::Mutex;
 use luca_secrets::store::RotationRecord;
 
 use super::*;
+use crate::harness::Done;
 use crate::harness::proxy::Proxy;
 use crate::harness::trap::Trap;
-use crate::harness::{Done, World};
 use crate::rotate::{Moment, killed_at};
 
 pub const ROTATE: [&str; 5] = ["rotate", "--local", "--yes", "-q", "db.password"];
@@ -54,17 +54,7 @@ impl Stand {
         stand.write_schema("");
         // The system's user finds the socket by the port, so that stays as it is.
         let port = if means == Means::Direct { stand.database.port } else { stand.cluster.port }.to_string();
-        for (name, value) in [
-            ("db.user", "shop"),
-            ("db.password", OLD),
-            ("db.name", "shop"),
-            ("db.host", "127.0.0.1"),
-            ("db.port", &port),
-            ("rot.user", "rotator"),
-            ("rot.password", ADMIN),
-        ] {
-            stand.world.run(&["set", "-q", name]).stdin(value).success();
-        }
+        fill(&stand.world, &port);
         stand.world.run(&["push", "--yes", "-q"]).success();
         stand.before.lock().unwrap().0 = stand.cluster.log().len();
         stand

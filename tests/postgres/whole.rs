@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::harness::postgres::wait_until;
-use crate::harness::{World, rotations, tools};
+use crate::harness::{rotations, tools};
 
 /// A project whose Django runs on a server.
 struct Live {
@@ -37,17 +37,7 @@ impl Live {
         live.write_schema(kind, means);
         live.install_site();
         let port = live.cluster.port.to_string();
-        for (name, value) in [
-            ("db.user", "shop"),
-            ("db.password", OLD),
-            ("db.name", "shop"),
-            ("db.host", "127.0.0.1"),
-            ("db.port", &port),
-            ("rot.user", "rotator"),
-            ("rot.password", ADMIN),
-        ] {
-            live.world.run(&["set", "-q", name]).stdin(value).success();
-        }
+        fill(&live.world, &port);
         live.expect(&["push", "--yes"]);
         live
     }

@@ -124,7 +124,7 @@ fn what_a_killed_recreation_leaves_is_named() {
         let of = name.split_once('_').unwrap().1;
         said.contains(&format!(
             "error: server web1:   {name} is left over from a recreation of {of} that was killed\n"
-        )) && said.contains(&format!("hint: on the server: docker rm -f {name}, then push again\n"))
+        )) && said.contains(&format!("hint: on the server: docker rm -f {name}, then try again\n"))
     });
     assert!(named, "{left:?}: {said}");
     assert!(said.contains("the old file is back, but its services may run on the new one: "), "{said}");
@@ -142,7 +142,7 @@ fn what_a_killed_recreation_leaves_is_named() {
     stack.docker(&["rename", "shop-beat-1", "0123456789ab_shop-beat-1"]);
     stack.apply(RECREATE_DJANGO);
     let said = stack.fails();
-    let hint = "hint: on the server: docker rm -f 0123456789ab_shop-beat-1, then push again\n";
+    let hint = "hint: on the server: docker rm -f 0123456789ab_shop-beat-1, then try again\n";
     assert!(
         said.contains("is left over from a recreation of shop-beat-1 that was killed") && said.contains(hint),
         "{said}"
