@@ -10,7 +10,7 @@ use age::armor::Format;
 use luca_secrets::store::StorePrint;
 
 use crate::faults::{MARKER, Nth, header, refused, seal, unseal, whole_snapshot};
-use crate::harness::{IDENTITY, World};
+use crate::harness::{IDENTITY, World, executable};
 
 /// The fingerprint of the store that [`forged`] makes.
 const FORGED: &str = "dad86e473544b0634497364f3c9750fc";
@@ -215,8 +215,7 @@ fn a_copy_restored_while_an_editor_is_open_is_not_written_over() {
         world.home().display(),
         world.folder().display()
     );
-    std::fs::write(&editor, script).unwrap();
-    std::fs::set_permissions(&editor, std::fs::Permissions::from_mode(0o700)).unwrap();
+    executable(&editor, script);
     let done = world.run(&["edit"]).env("LUCA_SECRETS_EDITOR", &editor).done();
     assert_eq!(done.code, 5, "{}", done.stderr);
     let expected = "error: secrets.enc: replaced by an older store meanwhile, generation 3\n";

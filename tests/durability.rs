@@ -11,7 +11,7 @@ use luca_secrets::sys::Operation;
 use sha2::{Digest, Sha256};
 
 use crate::faults::{Nth, Recorder, is_killed, killed, leftovers, snapshot};
-use crate::harness::{Run, World};
+use crate::harness::{Run, World, executable};
 
 /// A command that writes, and what tells that it has.
 struct Case {
@@ -37,8 +37,7 @@ fn another_port(world: &World) {
 fn editor(world: &World) {
     let path = world.home().join("editor");
     let script = "#!/bin/sh\n[ \"$1\" = --version ] && exit\nfor file; do :; done\nexec /bin/sed -i s/5432/6432/ \"$file\"\n";
-    std::fs::write(&path, script).unwrap();
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700)).unwrap();
+    executable(&path, script);
 }
 
 /// Somebody who is to come and go.

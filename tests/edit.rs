@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
@@ -10,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use luca_secrets::sys::{Gate, Operation};
 
-use crate::harness::{IDENTITY, PROGRAM, World};
+use crate::harness::{IDENTITY, PROGRAM, World, executable};
 
 const KEPT: &str = "hint: the text is kept as an encrypted draft: `luca-secrets edit --resume` takes it up, \
     `luca-secrets edit --discard` throws it away\n";
@@ -499,8 +498,7 @@ fn the_most_particular_variable_wins_and_arguments_may_hold_spaces() {
 fn editors_that_keep_copies_are_warned_about() {
     let desk = Desk::new();
     let code = desk.world.home().join("code");
-    fs::write(&code, "#!/bin/sh\n").unwrap();
-    fs::set_permissions(&code, fs::Permissions::from_mode(0o755)).unwrap();
+    executable(&code, "#!/bin/sh\n");
     let editor = format!("{} --wait", code.display());
     desk.run(&["edit"], "").env("EDITOR", editor).gives(
         0,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Output};
 
-use crate::harness::World;
+use crate::harness::{World, executable};
 
 /// A project in a git repository, with the drivers and the hook installed and one commit.
 struct Tree {
@@ -632,8 +632,7 @@ fn setup_uses_the_name_of_a_program_on_the_path() {
     let tree = Tree::bare();
     let program = tree.world.path("bin/luca-secrets");
     std::fs::create_dir(program.parent().unwrap()).unwrap();
-    std::fs::write(&program, "#!/bin/sh\n").unwrap();
-    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    executable(&program, "#!/bin/sh\n");
     let path = format!("{}:/usr/bin:/bin", program.parent().unwrap().display());
     let done = tree.world.spawn(&["git", "setup"]).env("PATH", path).output().unwrap();
     assert!(done.status.success());

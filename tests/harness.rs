@@ -48,6 +48,18 @@ pub fn tools() -> PathBuf {
     std::path::absolute(folder).unwrap()
 }
 
+/// Writes a program that can be run at once, in a folder that is made where it is not there. A process of its own does it:
+/// a child that another test is just starting holds a copy of what this one has open, and what is open for writing cannot
+/// be run ("text file busy").
+pub fn executable(path: impl AsRef<Path>, text: impl AsRef<[u8]>) {
+    std::fs::create_dir_all(path.as_ref().parent().unwrap()).unwrap();
+    let mut writer = Command::new("sh");
+    writer.args(["-c", "cat >\"$0\" && chmod 755 \"$0\""]).arg(path.as_ref());
+    let mut writer = writer.stdin(Stdio::piped()).spawn().unwrap();
+    writer.stdin.take().unwrap().write_all(text.as_ref()).unwrap();
+    assert!(writer.wait().unwrap().success(), "{}", path.as_ref().display());
+}
+
 /// How many rotations one after the other: few, or as many as a long run is told to do.
 pub fn rotations() -> usize {
     std::env::var("LUCA_SECRETS_ROTATIONS").map_or(3, |text| text.parse().unwrap())

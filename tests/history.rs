@@ -8,7 +8,7 @@ use age::armor::Format;
 use proptest::prelude::*;
 
 use crate::faults::{MARKER, Nth, header, leftovers, refused, seal, store_with, unseal};
-use crate::harness::{NOW, World};
+use crate::harness::{NOW, World, executable};
 
 /// The document in the store.
 fn document(world: &World) -> String {
@@ -423,8 +423,7 @@ fn what_somebody_else_replaced_meanwhile_is_kept_too() {
         "#!/bin/sh\n[ \"$1\" = --version ] && exit\nfor file; do :; done\nprintf 1 | {} set -q database.port\nexec /bin/sed -i 's/correct/wrong/' \"$file\"\n",
         crate::harness::PROGRAM
     );
-    std::fs::write(&script, body).unwrap();
-    std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    executable(&script, body);
     let done = world.spawn(&["edit"]).env("LUCA_SECRETS_EDITOR", &script).output().unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     assert_eq!(earlier(&world, "database.port"), ["5432"]);

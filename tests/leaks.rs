@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::faults::{MARKER, header, snapshot, store_with};
-use crate::harness::{Done, IDENTITY, SCHEMA, World};
+use crate::harness::{Done, IDENTITY, SCHEMA, World, executable};
 
 fn world() -> World {
     let world = World::new();
@@ -100,8 +100,7 @@ fn a_mistake_in_the_editor_is_shown_without_its_line() {
     let script = format!(
         "#!/bin/sh\n[ \"$1\" = --version ] && exit\nfor file; do :; done\ngrep -q '^x$' \"$file\" && exit 1\nprintf '[secrets.database]\\npassword = {MARKER}\\nx\\n' > \"$file\"\n"
     );
-    std::fs::write(&path, script).unwrap();
-    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    executable(&path, script);
     // The second time it gives up.
     let done = world.run(&["edit"]).env("LUCA_SECRETS_EDITOR", &path).done();
     assert_eq!(done.code, 1);

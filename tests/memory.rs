@@ -15,7 +15,7 @@ use luca_secrets::store::{Identity, Keys, Prompt, Store};
 use luca_secrets::sys::{Disk, OpenGate, OsRandom, Random};
 
 use crate::faults::snapshot;
-use crate::harness::{IDENTITY, PROGRAM, World};
+use crate::harness::{IDENTITY, PROGRAM, World, executable};
 
 /// A user without privileges, `nobody`.
 const NOBODY: u32 = 65534;
@@ -48,8 +48,7 @@ fn world_with(needle: &str) -> World {
 fn script(world: &World, name: &str, text: &str) -> PathBuf {
     let path = world.root().join("bin").join(name);
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    executable(&path, format!("#!/bin/sh\n{text}\n"));
     path
 }
 

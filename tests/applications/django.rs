@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use crate::harness::engine::Engine;
 use crate::harness::sshd::{self, Sshd};
-use crate::harness::{Done, Run, World, tools};
+use crate::harness::{Done, Run, World, executable, tools};
 
 use super::http::Browser;
 use super::kills::HOOK;
@@ -96,9 +96,7 @@ impl App {
             .replace("$HOOK", HOOK)
             .replace("$PYTHON", python.to_str().unwrap())
             .replace("$PORT", &self.port.to_string());
-        std::fs::write(self.path("restart"), restart).unwrap();
-        let executable = std::os::unix::fs::PermissionsExt::from_mode(0o700);
-        std::fs::set_permissions(self.path("restart"), executable).unwrap();
+        executable(self.path("restart"), restart);
         let compose = COMPOSE
             .replace("$FOLDER", self.folder().to_str().unwrap())
             .replace("$PYTHON", python.parent().unwrap().to_str().unwrap())

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::harness::sshd::{self, Sshd};
-use crate::harness::{World, tools};
+use crate::harness::{World, executable, tools};
 
 use super::kills::HOOK;
 
@@ -61,9 +61,7 @@ impl Garden {
         for (name, text) in [("start", START), ("restart", RESTART)] {
             let text = text.replace("$PYTHON", python.to_str().unwrap()).replace("$PORT", &port.to_string());
             let text = text.replace("$HOOK", HOOK);
-            std::fs::write(folder.join(name), text).unwrap();
-            let executable = std::os::unix::fs::PermissionsExt::from_mode(0o700);
-            std::fs::set_permissions(folder.join(name), executable).unwrap();
+            executable(folder.join(name), text);
         }
         let worker = worker(&python, &folder);
         let garden = Self { world: World::new(), host, port, _broker: running, _worker: worker };

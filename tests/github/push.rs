@@ -9,7 +9,7 @@ use age::armor::Format;
 use serde_json::{Value, json};
 
 use crate::faults::{MARKER, Nth, is_killed, killed, seal, unseal};
-use crate::harness::{Done, NOW, Run, World};
+use crate::harness::{Done, NOW, Run, World, executable};
 
 use super::fake::Fake;
 
@@ -527,11 +527,9 @@ fn a_store_that_cannot_be_written_stops_the_push_or_leaves_it_in_doubt() {
 #[test]
 #[ignore = "needs PyNaCl and openssl; run tests/run"]
 fn tokens_are_looked_for_in_their_order() {
-    use std::os::unix::fs::PermissionsExt;
     let fake = Fake::start();
     let world = project(&fake);
-    world.write("bin/gh", "#!/bin/sh\necho made-up\n");
-    std::fs::set_permissions(world.path("bin/gh"), PermissionsExt::from_mode(0o755)).unwrap();
+    executable(world.path("bin/gh"), "#!/bin/sh\necho made-up\n");
     let source = |variables: &[(&str, &str)]| {
         let run = world.run(&["push", "-n", "-v"]).env("SSL_CERT_FILE", &fake.certificate);
         let run = variables.iter().fold(run, |run, (name, value)| run.env(name, *value));
@@ -672,13 +670,11 @@ fn environments_and_organisations_are_targets_too() {
 #[test]
 #[ignore = "needs PyNaCl and openssl; run tests/run"]
 fn neither_values_nor_the_token_are_shown_or_handed_to_others() {
-    use std::os::unix::fs::PermissionsExt;
     let fake = Fake::start();
     let world = project(&fake);
     world.run(&["set", "-q", "database.password"]).stdin(MARKER).success();
     // A `gh` that tells what it was given, and has no token.
-    world.write("bin/gh", "#!/bin/sh\n{ echo \"$@\"; env; } >>\"$HOME/seen\"\nexit 1\n");
-    std::fs::set_permissions(world.path("bin/gh"), PermissionsExt::from_mode(0o755)).unwrap();
+    executable(world.path("bin/gh"), "#!/bin/sh\n{ echo \"$@\"; env; } >>\"$HOME/seen\"\nexit 1\n");
     let mut shown = String::new();
     for (arguments, fault) in [
         (&["push", "-v", "--dry-run", "--json"][..], "none"),

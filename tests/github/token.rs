@@ -1,11 +1,11 @@
 //! Where the token is taken from, and where it is not.
 
-use std::os::unix::fs::PermissionsExt;
-
 use luca_secrets::http::Address;
 use luca_secrets::secret::SecretValue;
 use luca_secrets::sys::Environment;
 use luca_secrets::target::github::find_token;
+
+use crate::harness::executable;
 
 const GITHUB: &str = "https://api.github.com";
 const ENTERPRISE: &str = "https://github.example.com/api/v3";
@@ -62,12 +62,10 @@ fn a_token_for_one_host_is_not_given_to_another() {
 fn gh_is_asked_and_gets_no_identity() {
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("gh");
-    std::fs::write(
+    executable(
         &program,
         "#!/bin/sh\necho \"$* ${LUCA_SECRETS_IDENTITY-no} ${LUCA_SECRETS_IDENTITY_FILE-identity}\"\n",
-    )
-    .unwrap();
-    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    );
     let variables = [
         ("PATH", folder.path().to_str().unwrap()),
         ("LUCA_SECRETS_IDENTITY", "made up"),

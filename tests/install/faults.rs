@@ -1,11 +1,10 @@
 //! Kills and failures at every program that the script runs.
 
-use std::os::unix::fs::PermissionsExt;
-
 use luca_secrets::target::server::{Broken, Reply};
 use luca_secrets::target::server::{Content, Digest, Direction, Request, Run, Stage, Stopped};
 
 use super::peer::{Host, Peer, program, tell, text};
+use crate::harness::executable;
 
 /// The programs that change something, or whose failure must stop the install.
 const TOOLS: [&str; 12] =
@@ -41,8 +40,7 @@ fn arm(host: &Host, fault: Fault, number: usize) {
             program(tool).display(),
             bin = bin.display(),
         );
-        std::fs::write(bin.join(tool), script).unwrap();
-        std::fs::set_permissions(bin.join(tool), std::fs::Permissions::from_mode(0o755)).unwrap();
+        executable(bin.join(tool), script);
     }
 }
 

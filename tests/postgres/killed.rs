@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use super::stand::Stand;
 use super::*;
+use crate::harness::executable;
 use crate::harness::trap::Side;
 use crate::rotate::{Moment, at_pairs, commits, is_long, say};
 
@@ -51,8 +52,7 @@ fn stand_in(stand: &Stand) -> PathBuf {
     let folder = stand.cluster.folder().join("bin");
     std::fs::create_dir(&folder).unwrap();
     std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o777)).unwrap();
-    std::fs::write(folder.join("psql"), PSQL).unwrap();
-    std::fs::set_permissions(folder.join("psql"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    executable(folder.join("psql"), PSQL);
     std::fs::write(stand.sshd.home().join(".bashrc"), format!("PATH={}:$PATH\n", folder.display())).unwrap();
     folder
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::harness::postgres::wait_until;
-use crate::harness::{rotations, tools};
+use crate::harness::{executable, rotations, tools};
 
 /// A project whose Django runs on a server.
 struct Live {
@@ -73,9 +73,7 @@ impl Live {
             tools().display(),
             self.web
         );
-        std::fs::write(app.join("restart"), restart).unwrap();
-        std::fs::set_permissions(app.join("restart"), std::os::unix::fs::PermissionsExt::from_mode(0o700))
-            .unwrap();
+        executable(app.join("restart"), restart);
     }
 
     fn app(&self) -> PathBuf {

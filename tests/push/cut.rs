@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-use crate::harness::PROGRAM;
 use crate::harness::sshd::Sshd;
+use crate::harness::{PROGRAM, executable};
 
 use super::Fleet;
 
@@ -226,8 +226,7 @@ fn a_line_that_is_cut_at_any_step_leaves_nothing_that_is_not_told_and_healed() {
     // What it syncs alone is the folder: without the note, at the commit.
     let sync = "#!/bin/sh\n/usr/bin/sync \"$@\"\n\
                 if [ $# -eq 2 ] && [ ! -e \"$2/.app.env.luca-secrets-note\" ]; then ip link set dev line down; fi\n";
-    std::fs::write(bin.join("sync"), sync).unwrap();
-    std::fs::set_permissions(bin.join("sync"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    executable(bin.join("sync"), sync);
     let path = "PATH=$HOME/bin:/usr/sbin:/usr/bin:/sbin:/bin\n";
     std::fs::write(cut.fleet.hosts[2].home().join(".bashrc"), path).unwrap();
     cut.fleet.set("third");

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::harness::{sshd, tools};
+use crate::harness::{executable, sshd, tools};
 
 use super::Fleet;
 
@@ -46,9 +46,7 @@ fn a_django_that_refuses_a_value_gets_its_old_one_back() {
          exec {}/python/bin/gunicorn --daemon --pid gunicorn.pid --log-file gunicorn.log -b 127.0.0.1:{port} django_site:application\n",
         tools().display()
     );
-    std::fs::write(app.join("restart"), restart).unwrap();
-    std::fs::set_permissions(app.join("restart"), std::os::unix::fs::PermissionsExt::from_mode(0o700))
-        .unwrap();
+    executable(app.join("restart"), restart);
     let _stop = Gunicorn(&app);
 
     fleet.pushed();

@@ -1,9 +1,8 @@
 //! Hosts that are killed at every step of a push. Programs in front of the real ones count their calls, and kill the
 //! conversation's process at one of them; sometimes the push itself too.
 
-use std::os::unix::fs::PermissionsExt;
-
 use super::Fleet;
+use crate::harness::executable;
 
 /// What the script over there, and the apply command, run.
 const TOOLS: [&str; 12] =
@@ -35,9 +34,7 @@ fn prepare(fleet: &Fleet, host: usize) {
     let home = fleet.hosts[host].home();
     std::fs::create_dir(home.join("bin")).unwrap();
     for tool in TOOLS {
-        std::fs::write(home.join("bin").join(tool), SHIM).unwrap();
-        std::fs::set_permissions(home.join("bin").join(tool), std::fs::Permissions::from_mode(0o755))
-            .unwrap();
+        executable(home.join("bin").join(tool), SHIM);
     }
     std::fs::write(home.join(".bashrc"), "PATH=$HOME/bin:/usr/bin:/bin\n").unwrap();
 }
@@ -214,8 +211,7 @@ fn a_host_without_its_tools_or_rights_says_so() {
     fleet
         .world
         .write("schemas/servers.toml", schema.replace("connect-timeout", "sudo = true\nconnect-timeout"));
-    std::fs::write(bin.join("sudo"), "#!/bin/sh\necho 'sudo: a password is required' >&2; exit 1\n").unwrap();
-    std::fs::set_permissions(bin.join("sudo"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    executable(bin.join("sudo"), "#!/bin/sh\necho 'sudo: a password is required' >&2; exit 1\n");
     let done = fleet.push(&["--yes"]).done();
     assert_eq!(
         (done.code, fleet.plain(&done.stderr).as_str()),

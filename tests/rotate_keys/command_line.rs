@@ -1,7 +1,6 @@
 //! The same kinds by `luca-secrets rotate`: with the journal in the store, a person at a terminal, and other machines.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -11,7 +10,7 @@ use super::clerk::Stand;
 use super::people::{assert_shown, on_terminal, on_terminal_with, plain, value_of};
 use super::ssh_key::listed;
 use crate::harness::sshd::{Sshd, public_line, user};
-use crate::harness::{NOW, World};
+use crate::harness::{NOW, World, executable};
 
 const OLD: &str = "sk_test_OldCanary7xq2Lk";
 const NEW: &str = "sk_test_NewCanary9wm4Rt";
@@ -157,8 +156,7 @@ fn browser(folder: &Path, name: &str) -> String {
         "#!/bin/sh\nenv >'{0}.part'; echo \"$@\" >>'{0}.part'; mv '{0}.part' '{0}'\nwhile [ -e '{0}' ]; do sleep 0.2; done\n",
         note.display()
     );
-    fs::write(&path, script).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    executable(&path, script);
     path.display().to_string()
 }
 

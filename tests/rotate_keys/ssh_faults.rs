@@ -9,6 +9,7 @@ use luca_secrets::ssh::HostKeys;
 
 use super::ssh_key::{another_key, current, key_of, listed, public, server};
 use super::walk::{ID, Walk, assert_trouble};
+use crate::harness::executable;
 use crate::harness::sshd::{Sshd, keygen, public_line};
 
 fn mode(path: &Path) -> u32 {
@@ -116,8 +117,7 @@ fn a_kill_in_the_middle_of_the_edit_leaves_the_old_file_or_the_new_one() {
              echo \"$name $((number - 1))\" >'{0}'\nfi\nexec /usr/bin/{victim} \"$@\"\n",
             armed.display(),
         );
-        fs::write(folder.path().join(victim), script).unwrap();
-        set_mode(&folder.path().join(victim), 0o755);
+        executable(folder.path().join(victim), script);
     }
     let setting = format!("ForceCommand PATH='{}':$PATH exec sh -s", folder.path().display());
     let sshd = Sshd::setup().setting(&setting).start();
