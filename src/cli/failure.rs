@@ -92,6 +92,12 @@ impl Failure {
         self.hints.push(hint.to_string());
         self
     }
+
+    /// The same with further hints, or without any.
+    pub(super) fn hints(mut self, hints: impl IntoIterator<Item = impl fmt::Display>) -> Self {
+        self.hints.extend(hints.into_iter().map(|hint| hint.to_string()));
+        self
+    }
 }
 
 impl From<io::Error> for Failure {

@@ -67,6 +67,13 @@ pub trait Credential {
         Err(self.no_such(step))
     }
 
+    /// Does an [`Action::Issue`](super::Action::Issue): gets the new values from the source, having taken away there what an
+    /// earlier try has left. Changes what was created.
+    fn issue(&mut self, step: &Step, record: &RotationRecord) -> Result<Created, Trouble> {
+        let _ = record;
+        Err(self.no_such(step))
+    }
+
     /// What an [`Action::Ask`](super::Action::Ask) asks a person.
     fn question(&mut self, step: &Step, record: &RotationRecord) -> Result<Question, Trouble> {
         let _ = record;
@@ -74,8 +81,7 @@ pub trait Credential {
     }
 
     /// Takes a person's answers, in the order of the question's fields, having looked at them: what is refused here has left
-    /// no trace. Changes what was created. For an [`Action::Issue`](super::Action::Issue) it gets the new values from the
-    /// source, having taken away there what an earlier try has left.
+    /// no trace. Changes what was created.
     fn answered(
         &mut self,
         step: &Step,
@@ -100,6 +106,13 @@ pub struct Created {
     pub deploys: Vec<Values>,
     /// What else is needed to do the steps again, and to undo them.
     pub material: Material,
+}
+
+impl Created {
+    /// Writes them into the record of their rotation, in place of what was there.
+    pub fn put_into(self, record: &mut RotationRecord) {
+        (record.pending, record.deploys, record.material) = (self.pending, self.deploys, self.material);
+    }
 }
 
 /// What a probe of an effect has found.

@@ -155,8 +155,7 @@ impl<'e> Engine<'e> {
         found.map_err(Ending::Refused)?;
         let created = self.credential.create(&record.current, &record.id, self.outside.random);
         let created = created.map_err(Ending::Refused)?;
-        (record.pending, record.deploys, record.material) =
-            (created.pending, created.deploys, created.material);
+        created.put_into(&mut record);
         record.state = State::Staged;
         let staged = self.outside.journal.write(&record, &Values::new(), true);
         staged.map_err(|trouble| match trouble.kind {
@@ -225,7 +224,7 @@ impl<'e> Engine<'e> {
                 return self.unknown();
             }
             if self.outside.watch.is_interrupted() {
-                return Ending::Left(interrupted());
+                return Ending::Left(Trouble::interrupted());
             }
             if let Err(ending) = self.step(step) {
                 return ending;
@@ -362,10 +361,6 @@ impl<'e> Engine<'e> {
 /// Whether what came of an effect is not known.
 pub(super) fn is_open(note: &EffectNote) -> bool {
     note.settled.is_none() && matches!(note.outcome, Outcome::Intended | Outcome::Unknown)
-}
-
-fn interrupted() -> Trouble {
-    Trouble::unavailable("interrupted")
 }
 
 /// The look before anything is made, as a step to be shown.

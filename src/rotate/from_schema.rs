@@ -55,11 +55,8 @@ pub(super) fn ssh_key(
 ) -> Made {
     let mut servers = Vec::new();
     for server in settings.servers_of(name, world.schema) {
-        let destination =
-            destination(world.schema, world.document, &server, &world.around).map_err(|error| {
-                let trouble = Trouble::held(&error);
-                error.hint.clone().map_or(trouble.clone(), |hint| trouble.hint(hint))
-            })?;
+        let destination = destination(world.schema, world.document, &server, &world.around)
+            .map_err(|error| Trouble::held(&error).hint_if_any(error.hint))?;
         let file = settings.authorized_keys.clone().unwrap_or_else(|| AUTHORIZED_KEYS.to_owned());
         servers.push(KeyServer { name: server, destination, file });
     }

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// What is said of what somebody has stopped.
+const INTERRUPTED: &str = "interrupted";
+
 /// What a failure says about the world, and so what may be done next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TroubleKind {
@@ -50,6 +53,16 @@ impl Trouble {
         Self::new(TroubleKind::InDoubt, message)
     }
 
+    /// Somebody wants it to stop, and nothing has happened.
+    pub(super) fn interrupted() -> Self {
+        Self::unavailable(INTERRUPTED)
+    }
+
+    /// Whether nothing but that stopped it.
+    pub fn is_interruption(&self) -> bool {
+        self.message == INTERRUPTED
+    }
+
     /// A person is needed.
     pub fn held(message: impl fmt::Display) -> Self {
         Self::new(TroubleKind::Held, message)
@@ -60,6 +73,15 @@ impl Trouble {
     pub fn hint(mut self, hint: impl fmt::Display) -> Self {
         self.hint = Some(hint.to_string());
         self
+    }
+
+    /// The same with a hint, where there is one.
+    #[must_use]
+    pub fn hint_if_any(self, hint: Option<impl fmt::Display>) -> Self {
+        match hint {
+            Some(hint) => self.hint(hint),
+            None => self,
+        }
     }
 }
 

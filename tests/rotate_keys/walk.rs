@@ -1,7 +1,7 @@
 //! Walks the steps of a credential as the engine does, without a store: what the consumers have is a map.
 
 use luca_secrets::name::SecretName;
-use luca_secrets::rotate::{Action, Created, Credential, Probed, Quiet, Step, Trouble, TroubleKind};
+use luca_secrets::rotate::{Action, Credential, Probed, Quiet, Step, Trouble, TroubleKind};
 use luca_secrets::schema::{self, Entry, RotationKind, Schema};
 use luca_secrets::secret::SecretValue;
 use luca_secrets::store::{Direction, RotationRecord, State, Values};
@@ -56,14 +56,8 @@ impl Walk {
     pub fn begin_unseen(credential: &mut dyn Credential, current: &Values) -> Result<Self, Trouble> {
         let created = credential.create(current, ID, &mut OsRandom)?;
         let mut walk = Self { record: record(current), deployed: current.clone() };
-        walk.take(created);
+        created.put_into(&mut walk.record);
         Ok(walk)
-    }
-
-    fn take(&mut self, created: Created) {
-        self.record.pending = created.pending;
-        self.record.deploys = created.deploys;
-        self.record.material = created.material;
     }
 
     /// Does one step; an effect in doubt is settled by a probe.
@@ -82,8 +76,8 @@ impl Walk {
             Action::Effect => self.effect(credential, step)?,
             Action::Prove => credential.prove(step, &self.record)?,
             Action::Issue => {
-                let created = credential.answered(step, &self.record, Vec::new())?;
-                self.take(created);
+                let created = credential.issue(step, &self.record)?;
+                created.put_into(&mut self.record);
                 String::new()
             }
             Action::Ask => {
@@ -91,7 +85,7 @@ impl Walk {
                 assert_eq!(question.fields.len(), answers.len(), "{}", step.name);
                 let answers = answers.iter().map(|answer| value(answer)).collect();
                 let created = credential.answered(step, &self.record, answers)?;
-                self.take(created);
+                created.put_into(&mut self.record);
                 question.lines.join("\n")
             }
             Action::Deploy(number) => {

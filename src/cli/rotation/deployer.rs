@@ -202,10 +202,7 @@ impl Desk<'_> {
         for look in &looks {
             if let Err(problem) = &look.plan {
                 let trouble = Trouble::new(kind_of(problem), format_args!("{}: {problem}", look.name()));
-                return Err(match problem.hint() {
-                    Some(hint) => trouble.hint(hint),
-                    None => trouble,
-                });
+                return Err(trouble.hint_if_any(problem.hint()));
             }
         }
         work(&looks, &targets, &mut context)
@@ -344,10 +341,7 @@ fn of_github(outcomes: &[Outcome]) -> Result<(), Trouble> {
         if let Some((_, name, error)) = outcome.failed.first() {
             let message = format!("github.{}: {name}: {error}", outcome.target);
             let trouble = Trouble::new(kind_of_github(error), message);
-            return Err(match outcome.hints().into_iter().next() {
-                Some(hint) => trouble.hint(hint),
-                None => trouble,
-            });
+            return Err(trouble.hint_if_any(outcome.hints().into_iter().next()));
         }
     }
     Ok(())

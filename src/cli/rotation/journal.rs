@@ -58,8 +58,5 @@ pub(super) fn trouble(failure: Failure) -> Trouble {
         Kind::Changed | Kind::Held => Trouble::held(message),
         _ => Trouble::unavailable(message),
     };
-    match failure.hints.into_iter().next() {
-        Some(hint) => trouble.hint(hint),
-        None => trouble,
-    }
+    trouble.hint_if_any(failure.hints.into_iter().next())
 }

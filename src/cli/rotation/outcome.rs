@@ -137,7 +137,7 @@ impl Outcome {
                 let failure = Failure::new(format_args!("{name}: {trouble}"));
                 let failure =
                     if trouble.kind == TroubleKind::Held { failure.kind(Kind::Held) } else { failure };
-                hinted(failure, trouble).hint("nothing was changed")
+                failure.hints(&trouble.hint).hint("nothing was changed")
             }
             Ending::Waiting(why) => Failure::new(format_args!("{name}: waits for a person: {why}"))
                 .kind(Kind::Held)
@@ -146,14 +146,14 @@ impl Outcome {
                 )),
             Ending::Left(trouble) => {
                 let failure = Failure::new(format_args!("{name}: left as it is: {trouble}"));
-                hinted(failure, trouble).hint(format_args!("{resume} goes on from here{back}"))
+                failure.hints(&trouble.hint).hint(format_args!("{resume} goes on from here{back}"))
             }
             Ending::Held(trouble) => {
                 for line in &self.report {
                     context.ui.say(&format!("{name}: {line}"));
                 }
                 let failure = Failure::new(format_args!("{name}: held: {trouble}")).kind(Kind::Held);
-                hinted(failure, trouble)
+                failure.hints(&trouble.hint)
                     .hint(format_args!("when that is mended, {resume} goes on{back}"))
                     .hint(format_args!(
                         "`luca-secrets rotate --adopt {name}` takes over a value that works already, changed by hand"
@@ -161,11 +161,11 @@ impl Outcome {
             }
             Ending::Busy(trouble) => {
                 let failure = Failure::new(format_args!("{name}: {trouble}")).kind(Kind::Changed);
-                hinted(failure, trouble).hint("nothing was changed")
+                failure.hints(&trouble.hint).hint("nothing was changed")
             }
             Ending::Lost(trouble) => {
                 let failure = Failure::new(format_args!("{name}: {trouble}")).kind(Kind::Changed);
-                hinted(failure, trouble).hint("nothing was done here since")
+                failure.hints(&trouble.hint).hint("nothing was done here since")
             }
         };
         Err(failure)
@@ -177,13 +177,6 @@ fn has_way_back(record: &RotationRecord) -> bool {
     let is_asked_for_good = record.state == State::Waiting
         && record.effects.last().is_some_and(|note| note.outcome == Settled::Intended);
     record.direction == Direction::Forward && record.state != State::Retiring && !is_asked_for_good
-}
-
-fn hinted(failure: Failure, trouble: &Trouble) -> Failure {
-    match &trouble.hint {
-        Some(hint) => failure.hint(hint),
-        None => failure,
-    }
 }
 
 /// What is live where, and what was tried.

@@ -317,12 +317,7 @@ impl Credential for Command {
         Ok(Quiet::Yes("the time has passed".to_owned()))
     }
 
-    fn answered(
-        &mut self,
-        _: &Step,
-        record: &RotationRecord,
-        _: Vec<SecretValue>,
-    ) -> Result<Created, Trouble> {
+    fn issue(&mut self, _: &Step, record: &RotationRecord) -> Result<Created, Trouble> {
         let reply = self.ask("create", record, true)?;
         self.brought(reply, &record.current, "create")
     }

@@ -35,11 +35,10 @@ impl Engine<'_> {
         let mut tries = Tries::default();
         loop {
             self.intend(step, &Values::new(), &mut tries)?;
-            match self.credential.answered(step, record_of(self.record.as_ref()), Vec::new()) {
+            match self.credential.issue(step, record_of(self.record.as_ref())) {
                 Ok(created) => {
                     let mut next = self.record().clone();
-                    (next.pending, next.deploys, next.material) =
-                        (created.pending, created.deploys, created.material);
+                    created.put_into(&mut next);
                     self.record = Some(next);
                     return self.applied(step, "made, and in the journal");
                 }

@@ -20,7 +20,7 @@ use crate::rotate::trouble::Trouble;
 use crate::store::RotationRecord;
 
 use super::rest::TICK;
-use super::{Ending, Engine, Go, interrupted};
+use super::{Ending, Engine, Go};
 
 /// How long after its intent an effect may begin.
 pub(super) const FRESH: Duration = Duration::from_mins(1);
@@ -65,7 +65,7 @@ impl Engine<'_> {
                 return Err(Ending::Busy(self.busy(&step, until)));
             }
             if self.outside.watch.is_interrupted() {
-                return Err(Ending::Left(interrupted()));
+                return Err(Ending::Left(Trouble::interrupted()));
             }
             let left = until.duration_since(now).unsigned_abs().min(lease.saturating_sub(waited));
             let who = format!("{} may be at work on it", self.record().by);

@@ -6,7 +6,7 @@ use crate::rotate::step::Step;
 use crate::rotate::trouble::Trouble;
 use crate::store::Values;
 
-use super::{Ending, Engine, Go, Tries, interrupted};
+use super::{Ending, Engine, Go, Tries};
 
 /// How much longer each pause is than the one before.
 const GROWTH: u32 = 6;
@@ -86,7 +86,7 @@ impl Engine<'_> {
             tries.paused += pause;
         }
         if self.outside.watch.is_interrupted() {
-            return Err(self.leave(step, interrupted()));
+            return Err(self.leave(step, Trouble::interrupted()));
         }
         Ok(())
     }

@@ -68,8 +68,7 @@ impl Engine<'_> {
             let taken = self.take(step, &answers)?;
             let Some(created) = taken else { continue };
             let mut next = self.record().clone();
-            (next.pending, next.deploys, next.material) =
-                (created.pending, created.deploys, created.material);
+            created.put_into(&mut next);
             self.record = Some(next);
             let evidence = if question.fields.is_empty() { "confirmed" } else { "given, and looked at" };
             return self.applied(step, evidence);

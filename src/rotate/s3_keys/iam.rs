@@ -89,7 +89,7 @@ impl IamKeys {
     }
 
     /// A new pair. What an earlier try of this rotation has made, and nobody has the secret half of, is deleted first.
-    fn issue(&self, record: &RotationRecord) -> Result<Created, Trouble> {
+    fn make(&self, record: &RotationRecord) -> Result<Created, Trouble> {
         let current = self.pair(&record.current)?;
         let known: Vec<&str> =
             record.material(KNOWN).map_or("", SecretValue::expose).split_ascii_whitespace().collect();
@@ -302,12 +302,7 @@ impl Credential for IamKeys {
         }
     }
 
-    fn answered(
-        &mut self,
-        _: &Step,
-        record: &RotationRecord,
-        _: Vec<SecretValue>,
-    ) -> Result<Created, Trouble> {
-        self.issue(record)
+    fn issue(&mut self, _: &Step, record: &RotationRecord) -> Result<Created, Trouble> {
+        self.make(record)
     }
 }

@@ -131,8 +131,5 @@ pub(super) fn unreachable(server: &KeyServer, error: &SshError) -> Trouble {
         SshProblem::NoKeyAccepted { .. } if refuses(error, server) => Trouble::rejected(message),
         _ => Trouble::unavailable(message),
     };
-    match error.hint(server.name.as_str()) {
-        Some(hint) => trouble.hint(hint),
-        None => trouble,
-    }
+    trouble.hint_if_any(error.hint(server.name.as_str()))
 }

@@ -73,11 +73,7 @@ pub(super) fn run(
 }
 
 fn failed(name: &SecretName, trouble: &Trouble) -> Failure {
-    let failure = Failure::new(format_args!("{name}: {trouble}"));
-    match &trouble.hint {
-        Some(hint) => failure.hint(hint),
-        None => failure,
-    }
+    Failure::new(format_args!("{name}: {trouble}")).hints(&trouble.hint)
 }
 
 fn refused(name: &SecretName, why: &str) -> Failure {

@@ -122,8 +122,7 @@ fn work<'s>(
         if is_failure(outcome.ending()) && !matches!(outcome.ending(), Ending::Undone(_)) {
             store = note_failure(schema, &name, store, context)?;
         }
-        is_interrupted =
-            matches!(outcome.ending(), Ending::Left(trouble) if trouble.message == "interrupted");
+        is_interrupted = matches!(outcome.ending(), Ending::Left(trouble) if trouble.is_interruption());
         outcomes.insert(name, outcome);
     }
 }

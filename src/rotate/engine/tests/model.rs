@@ -182,24 +182,25 @@ impl Credential for Model {
         Ok(Question { lines: Vec::new(), url: None, fields })
     }
 
+    fn issue(&mut self, step: &Step, _: &RotationRecord) -> Result<Created, Trouble> {
+        self.world.drop_orphans();
+        let made = Rc::new(RefCell::new(String::new()));
+        let kept = made.clone();
+        // It is made where the request arrives, whoever hears of it.
+        self.world.effect(step, move |service| *kept.borrow_mut() = service.make_here())?;
+        Ok(created(&made.take()))
+    }
+
     fn answered(
         &mut self,
-        step: &Step,
+        _: &Step,
         record: &RotationRecord,
         answers: Vec<SecretValue>,
     ) -> Result<Created, Trouble> {
-        match (step.name, answers.first()) {
-            ("issue", _) => {
-                self.world.drop_orphans();
-                let made = Rc::new(RefCell::new(String::new()));
-                let kept = made.clone();
-                // It is made where the request arrives, whoever hears of it.
-                self.world.effect(step, move |service| *kept.borrow_mut() = service.make_here())?;
-                Ok(created(&made.take()))
-            }
-            (_, Some(answer)) if self.world.accepts(answer.expose())? => Ok(created(answer.expose())),
-            (_, Some(_)) => Err(Trouble::rejected("the source refuses it")),
-            (_, None) => Ok(Created {
+        match answers.first() {
+            Some(answer) if self.world.accepts(answer.expose())? => Ok(created(answer.expose())),
+            Some(_) => Err(Trouble::rejected("the source refuses it")),
+            None => Ok(Created {
                 pending: record.pending.clone(),
                 deploys: record.deploys.clone(),
                 material: record.material.clone(),
